@@ -1,0 +1,245 @@
+#!/usr/bin/env python3
+"""Train the digit reader on MNIST and export it to ONNX.
+
+    python -m pip install -r requirements.txt
+    python train.py --mnist DIR --out build
+
+DIR holds MNIST's four files, gzipped or not (http://yann.lecun.com/exdb/mnist). OUT gets `model.onnx`
+(float32 logits, N x 10; input N x 1 x 28 x 28, ink 1, paper 0) and `report.json`.
+
+The network has no padding and no max-pool: tract runs valid, strided convolutions best. Batch norm is
+folded into the convolutions at export, and so is the temperature (Guo et al. 2017, "On Calibration of
+Modern Neural Networks"), fitted on the 5,000 training pictures that are held out.
+"""
+
+import argparse
+import copy
+import gzip
+import json
+import math
+import pathlib
+import struct
+import time
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+WIDTHS = {"small": (16, 32, 48, 96), "medium": (32, 48, 64, 128), "large": (48, 64, 96, 160)}
+HELD_OUT = 5_000
+
+
+def read_idx(folder: pathlib.Path, name: str) -> np.ndarray:
+    """One MNIST file (IDX format, unsigned bytes) as an array."""
+    plain, packed = folder / name, folder / f"{name}.gz"
+    data = plain.read_bytes() if plain.exists() else gzip.decompress(packed.read_bytes())
+    dimensions = data[3]
+    shape = struct.unpack(f">{dimensions}I", data[4 : 4 + 4 * dimensions])
+    return np.frombuffer(data, np.uint8, offset=4 + 4 * dimensions).reshape(shape)
+
+
+def load(folder: pathlib.Path, split: str) -> tuple[torch.Tensor, torch.Tensor]:
+    images = torch.from_numpy(read_idx(folder, f"{split}-images-idx3-ubyte").copy())
+    labels = torch.from_numpy(read_idx(folder, f"{split}-labels-idx1-ubyte").copy()).long()
+    return images.float().div_(255).unsqueeze(1), labels
+
+
+class Digits(nn.Module):
+    """28x28 -> 13x13 -> 11x11 -> 5x5 -> 3x3 -> 10 logits."""
+
+    def __init__(self, widths: tuple[int, int, int, int], dropout: float):
+        super().__init__()
+        kernels = [(4, 2), (3, 1), (3, 2), (3, 1)]
+        layers, channels = [], 1
+        for width, (kernel, stride) in zip(widths, kernels):
+            layers += [nn.Conv2d(channels, width, kernel, stride, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
+            channels = width
+        self.features = nn.Sequential(*layers)
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(channels * 9, 10)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.dropout(self.features(x).flatten(1)))
+
+
+def augment(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Another hand and another pen, still the same digit. `x` is N x 1 x 28 x 28 in 0..1."""
+    n = len(x)
+
+    def uniform(low: float, high: float, *shape: int) -> torch.Tensor:
+        return torch.rand(n, *shape, generator=generator) * (high - low) + low
+
+    # Stroke: half of the pictures are thickened or thinned by up to a pixel.
+    strength, kind = uniform(0, 1, 1, 1, 1), torch.rand(n, 1, 1, 1, generator=generator)
+    thick = F.max_pool2d(x, 3, 1, 1)
+    thin = -F.max_pool2d(-F.avg_pool2d(x, 2, 1, 1)[:, :, 1:, 1:], 2, 1, 1)[:, :, :28, :28]
+    x = torch.where(kind < 0.25, torch.lerp(x, thick, strength * 0.8), x)
+    x = torch.where(kind > 0.75, torch.lerp(x, thin, strength * 0.8), x)
+
+    # Pose: rotation, shear, scale, shift; then an elastic field of a 7x7 grid.
+    angle, shear = uniform(-12, 12) * math.pi / 180, uniform(-0.15, 0.15)
+    scale_x, scale_y = 1 / uniform(0.85, 1.15), 1 / uniform(0.85, 1.15)
+    shift = uniform(-2, 2, 2) * 2 / 28
+    cos, sin = angle.cos(), angle.sin()
+    affine = torch.stack(
+        [
+            torch.stack([scale_x * cos, scale_x * (shear * cos - sin), shift[:, 0]], 1),
+            torch.stack([scale_y * sin, scale_y * (shear * sin + cos), shift[:, 1]], 1),
+        ],
+        1,
+    )
+    grid = F.affine_grid(affine, [n, 1, 28, 28], align_corners=False)
+    field = torch.randn(n, 2, 7, 7, generator=generator) * (0.7 * 2 / 28)
+    field = F.interpolate(field, (28, 28), mode="bilinear", align_corners=False)
+    x = F.grid_sample(x, grid + field.permute(0, 2, 3, 1), align_corners=False)
+
+    # Ink: blur in 15 %, gamma and contrast by 30 %.
+    blurred = F.avg_pool2d(F.pad(x, (1, 1, 1, 1)), 3, 1)
+    x = torch.where(torch.rand(n, 1, 1, 1, generator=generator) < 0.15, torch.lerp(x, blurred, 0.6), x)
+    x = x.clamp(1e-4, 1).pow(uniform(0.7, 1.3, 1, 1, 1)) * uniform(0.7, 1.3, 1, 1, 1)
+    return x.clamp(0, 1)
+
+
+@torch.no_grad()
+def follow(average: nn.Module, network: nn.Module, decay: float) -> None:
+    """Exponential moving average of weights and batch norm's statistics."""
+    for old, new in zip(average.state_dict().values(), network.state_dict().values()):
+        if old.is_floating_point():
+            old.lerp_(new, 1 - decay)
+
+
+def train(network: nn.Module, images: torch.Tensor, labels: torch.Tensor, args: argparse.Namespace, report) -> nn.Module:
+    generator = torch.Generator().manual_seed(args.seed)
+    decay = [p for p in network.parameters() if p.ndim > 1]
+    rest = [p for p in network.parameters() if p.ndim <= 1]
+    optimiser = torch.optim.AdamW([{"params": decay, "weight_decay": 0.05}, {"params": rest, "weight_decay": 0.0}])
+    steps = len(images) // args.batch * args.epochs
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=2e-3, total_steps=steps)
+    average = copy.deepcopy(network)
+    step = 0
+    for epoch in range(args.epochs):
+        network.train()
+        started, total = time.time(), 0.0
+        order = torch.randperm(len(images), generator=generator)
+        for batch in order.split(args.batch):
+            if len(batch) < args.batch:
+                continue
+            x = augment(images[batch], generator).contiguous(memory_format=torch.channels_last)
+            with torch.autocast("cpu", torch.bfloat16, enabled=args.bf16):
+                logits = network(x)
+            loss = F.cross_entropy(logits.float(), labels[batch], label_smoothing=0.05)
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+            step += 1
+            follow(average, network, min(0.998, step / (step + 10)))
+            total += loss.item()
+        report(epoch, total / (len(images) // args.batch), time.time() - started, average)
+    return average
+
+
+@torch.no_grad()
+def logits_of(network: nn.Module, images: torch.Tensor) -> torch.Tensor:
+    network.eval()
+    return torch.cat([network(batch) for batch in images.split(1_000)])
+
+
+def fitted_temperature(logits: torch.Tensor, labels: torch.Tensor) -> float:
+    candidates = torch.linspace(0.3, 2.0, 171)
+    losses = [F.cross_entropy(logits / t, labels).item() for t in candidates]
+    return float(candidates[int(np.argmin(losses))])
+
+
+def calibration_error(logits: torch.Tensor, labels: torch.Tensor, bins: int = 15) -> float:
+    """Expected calibration error with equal-width bins (Guo et al. 2017)."""
+    confidence, guess = logits.softmax(1).max(1)
+    bin_of = (confidence * bins).long().clamp(max=bins - 1)
+    error = 0.0
+    for b in range(bins):
+        inside = bin_of == b
+        if inside.any():
+            gap = (guess[inside] == labels[inside]).float().mean() - confidence[inside].mean()
+            error += inside.float().mean().item() * abs(gap.item())
+    return error
+
+
+def folded(network: Digits, temperature: float) -> nn.Module:
+    """The same function without batch norm, dropout and temperature as layers of their own."""
+    layers = []
+    modules = list(network.features)
+    for convolution, norm, relu in zip(modules[0::3], modules[1::3], modules[2::3]):
+        layers += [torch.nn.utils.fusion.fuse_conv_bn_eval(convolution.eval(), norm.eval()), relu]
+    head = nn.Linear(network.head.in_features, 10)
+    with torch.no_grad():
+        head.weight.copy_(network.head.weight / temperature)
+        head.bias.copy_(network.head.bias / temperature)
+    return nn.Sequential(*layers, nn.Flatten(), head).eval()
+
+
+def export(network: nn.Module, path: pathlib.Path) -> None:
+    torch.onnx.export(
+        network,
+        (torch.zeros(1, 1, 28, 28),),
+        str(path),
+        input_names=["image"],
+        output_names=["logits"],
+        dynamic_axes={"image": {0: "n"}, "logits": {0: "n"}},
+        opset_version=17,
+        dynamo=False,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--mnist", type=pathlib.Path, required=True, help="folder with MNIST's four files")
+    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("build"))
+    parser.add_argument("--width", choices=WIDTHS, default="medium")
+    parser.add_argument("--epochs", type=int, default=60)
+    parser.add_argument("--batch", type=int, default=512)
+    parser.add_argument("--dropout", type=float, default=0.3)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--bf16", action="store_true", help="bfloat16 convolutions: faster where the CPU has them")
+    parser.add_argument("--test", action="store_true", help="look at the test set (once, at the end)")
+    args = parser.parse_args()
+
+    torch.manual_seed(args.seed)
+    torch.set_num_threads(args.threads)
+    args.out.mkdir(parents=True, exist_ok=True)
+    images, labels = load(args.mnist, "train")
+    held_images, held_labels = images[-HELD_OUT:], labels[-HELD_OUT:]
+    images, labels = images[:-HELD_OUT], labels[:-HELD_OUT]
+
+    network = Digits(WIDTHS[args.width], args.dropout).to(memory_format=torch.channels_last)
+
+    def report(epoch: int, loss: float, seconds: float, averaged: nn.Module) -> None:
+        right = (logits_of(averaged, held_images).argmax(1) == held_labels).float().mean().item()
+        print(f"epoch {epoch + 1:3}  loss {loss:.4f}  held out {right:.4%}  {seconds:.0f} s", flush=True)
+
+    averaged = train(network, images, labels, args, report)
+    held_logits = logits_of(averaged, held_images)
+    temperature = fitted_temperature(held_logits, held_labels)
+    final = folded(averaged, temperature)
+    results = {
+        "width": args.width,
+        "epochs": args.epochs,
+        "seed": args.seed,
+        "parameters": sum(p.numel() for p in final.parameters()),
+        "temperature": round(temperature, 3),
+        "held_out_accuracy": (held_logits.argmax(1) == held_labels).float().mean().item(),
+        "held_out_calibration_error": calibration_error(logits_of(final, held_images), held_labels),
+    }
+    if args.test:
+        test_images, test_labels = load(args.mnist, "t10k")
+        test_logits = logits_of(final, test_images)
+        results["test_accuracy"] = (test_logits.argmax(1) == test_labels).float().mean().item()
+        results["test_calibration_error"] = calibration_error(test_logits, test_labels)
+    export(final, args.out / "model.onnx")
+    (args.out / "report.json").write_text(json.dumps(results, indent=2) + "\n")
+    print(json.dumps(results, indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,17 @@
+//! Spotter: a picture lands in a bucket, a function fires, and what was in the picture becomes a record.
+//!
+//! The way of one picture, one module a step:
+//!
+//! ```text
+//! notification ─► event ─► pipeline ─► objects ─► decode ─► preprocess ─► classifier ─► record ─► records
+//! ```
+//!
+//! [`function`] is the way in (an event in any envelope, answered in its own shape); [`pipeline`] takes one
+//! object from its event to its outcome. `ARCHITECTURE.md` says what each module must not know, and
+//! `tests/architecture.rs` keeps it so.
+
+pub mod decode;
+pub mod event;
+pub mod objects;
+pub mod record;
+pub mod records;

@@ -1,0 +1,53 @@
+//! Fetching objects: through the AWS SDK everywhere, pinned to the version that the event names.
+
+use async_trait::async_trait;
+
+use crate::event::Timestamp;
+
+/// The port to the bucket.
+#[async_trait]
+pub trait Objects: Send + Sync {
+    /// The object's bytes, of exactly the version that is pinned; at most `max_bytes` of them.
+    async fn get(&self, pinned: &Pinned, max_bytes: u64) -> Result<Object, FetchError>;
+
+    /// The object's metadata, without its bytes.
+    async fn head(&self, pinned: &Pinned) -> Result<Head, FetchError>;
+}
+
+/// One version of one object: by version id, else by ETag (`If-Match`), else whatever is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pinned {
+    pub bucket: String,
+    pub key: String,
+    pub version_id: Option<String>,
+    pub etag: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    pub size: u64,
+    /// Without quotation marks.
+    pub etag: Option<String>,
+    pub version_id: Option<String>,
+    pub content_type: Option<String>,
+    pub last_modified: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Object {
+    pub head: Head,
+    pub bytes: Vec<u8>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FetchError {
+    /// The version that fired is gone or replaced: 412, NoSuchKey, NoSuchVersion.
+    #[error("{0}")]
+    Superseded(String),
+    /// More bytes than allowed; found from the header, or while streaming.
+    #[error("{} bytes, and the limit is {max_bytes}", head.size)]
+    TooLarge { head: Box<Head>, max_bytes: u64 },
+    /// May pass: 5xx, throttling, time-outs, 403 (it hides "missing" without ListBucket), NoSuchBucket.
+    #[error("{0}")]
+    Retry(String),
+}

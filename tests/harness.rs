@@ -1,0 +1,41 @@
+//! What the integration tests share: skips that are seen, and the parts that they run against.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+
+/// The trials of every module, run as `cargo test` would.
+pub fn run(trials: Vec<Trial>) -> ExitCode {
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+/// A test of a part that may be missing here: listed as ignored with its reason, or, where
+/// `SPOTTER_REQUIRE_STACK=1` says that every part must be there, a failure.
+pub fn needs<T: Send + 'static>(
+    name: &str,
+    part: Result<T, String>,
+    test: impl FnOnce(T) -> Result<(), Failed> + Send + 'static,
+) -> Trial {
+    match part {
+        Ok(part) => Trial::test(name, move || test(part)),
+        Err(reason) => {
+            let required = std::env::var_os("SPOTTER_REQUIRE_STACK").is_some_and(|value| value == "1");
+            let message = format!("skipped: {reason}");
+            Trial::test(format!("{name} ({message})"), move || Err(message.into())).with_ignored_flag(!required)
+        }
+    }
+}
+
+/// A trial whose body is async.
+pub fn on_runtime<F>(test: F) -> Result<(), Failed>
+where
+    F: Future<Output = Result<(), Failed>>,
+{
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?.block_on(test)
+}
+
+/// The repository's root.
+pub fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
