@@ -10,8 +10,10 @@
 //! object from its event to its outcome. `ARCHITECTURE.md` says what each module must not know, and
 //! `tests/architecture.rs` keeps it so.
 
+pub mod classifier;
 pub mod decode;
 pub mod event;
 pub mod objects;
+pub mod preprocess;
 pub mod record;
 pub mod records;

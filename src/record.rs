@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::classifier::Guess;
 use crate::event::{ObjectEvent, Timestamp};
 
 /// One row: what one model saw in one version of one object, or that the version or object went away.
@@ -32,12 +33,6 @@ pub struct Record {
     pub version_id: Option<String>,
     /// The model's input as a PNG; empty where nothing was classified.
     pub seen: Vec<u8>,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Guess {
-    pub label: String,
-    pub confidence: f32,
 }
 
 /// Where a change stands among the changes of its key. Later is greater, whatever arrived first.

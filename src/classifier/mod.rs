@@ -1,0 +1,191 @@
+//! The model: the only place that names tract.
+
+mod manifest;
+#[cfg(test)]
+mod tests;
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use tract_onnx::prelude::*;
+
+pub use manifest::{Layout, Manifest, ModelError, Output};
+
+use crate::decode::{Channels, Picture};
+use crate::preprocess::{Tensor, prepare};
+
+const EMBEDDED_MANIFEST: &str = include_str!("../../model/digits/manifest.json");
+const EMBEDDED_ONNX: &[u8] = include_bytes!("../../model/digits/model.onnx");
+/// Guesses that a reading keeps.
+const TOP_K: usize = 3;
+/// Names of the two files in a model's folder.
+const MANIFEST_FILE: &str = "manifest.json";
+const ONNX_FILE: &str = "model.onnx";
+
+/// A loaded classifier. Cheap to share; `read` needs no lock.
+pub struct Model {
+    manifest: Manifest,
+    runnable: Arc<TypedRunnableModel>,
+}
+
+/// What the model saw and what it makes of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reading {
+    /// Most confident first, [`TOP_K`] at most.
+    pub top: Vec<Guess>,
+    /// Whether the best guess reaches the manifest's threshold.
+    pub sure: bool,
+    /// One a label: as the network gave them, before softmax.
+    pub logits: Vec<f32>,
+    /// The model's input, 8 bits, interleaved, `seen_width` x height x channels.
+    pub seen: Vec<u8>,
+    pub seen_width: usize,
+    pub seen_channels: usize,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Guess {
+    pub label: String,
+    /// 0..1, rounded to 1e-4: float bits differ between CPUs.
+    pub confidence: f32,
+}
+
+impl Model {
+    /// The digit reader that is in the binary.
+    pub fn embedded() -> Result<Model, ModelError> {
+        Model::new(EMBEDDED_MANIFEST, EMBEDDED_ONNX, Path::new("the binary"))
+    }
+
+    /// A folder with `manifest.json` and `model.onnx`.
+    pub fn from_folder(folder: &Path) -> Result<Model, ModelError> {
+        let read = |name: &str| {
+            let path = folder.join(name);
+            std::fs::read(&path).map_err(|error| ModelError::Unreadable { path, error })
+        };
+        let manifest =
+            String::from_utf8(read(MANIFEST_FILE)?).map_err(|_| ModelError::manifest(folder, "is not UTF-8 text"))?;
+        Model::new(&manifest, &read(ONNX_FILE)?, folder)
+    }
+
+    fn new(manifest: &str, onnx: &[u8], origin: &Path) -> Result<Model, ModelError> {
+        let manifest = Manifest::parse(manifest, origin)?;
+        let digest = hex(&Sha256::digest(onnx));
+        if digest != manifest.sha256 {
+            return Err(ModelError::manifest(
+                origin,
+                format!(
+                    "says sha256 {}, but {ONNX_FILE} has {digest}: put the right one into the manifest",
+                    manifest.sha256
+                ),
+            ));
+        }
+        let runnable = runnable(&manifest, onnx).map_err(|error| ModelError::network(origin, format!("{error:#}")))?;
+        let model = Model { manifest, runnable };
+        model.check_output(origin)?;
+        Ok(model)
+    }
+
+    /// Runs the network once on zeros: the manifest's labels must be as many as its outputs.
+    fn check_output(&self, origin: &Path) -> Result<(), ModelError> {
+        let (channels, height, width) = self.manifest.input.dimensions();
+        let zeros = Tensor { channels, height, width, values: vec![0.0; channels * height * width] };
+        let outputs = self.logits(&zeros).map_err(|error| ModelError::network(origin, format!("{error:#}")))?.len();
+        if outputs != self.manifest.labels.len() {
+            let labels = self.manifest.labels.len();
+            return Err(ModelError::manifest(
+                origin,
+                format!("has {labels} labels, but the network has {outputs} outputs"),
+            ));
+        }
+        Ok(())
+    }
+
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// `name/version`, as records have it.
+    pub fn id(&self) -> String {
+        format!("{}/{}", self.manifest.name, self.manifest.version)
+    }
+
+    /// What a picture must be decoded to.
+    pub fn channels(&self) -> Channels {
+        if self.manifest.input.dimensions().0 == 1 { Channels::Luma } else { Channels::Rgb }
+    }
+
+    /// Classifies an upright picture that has the model's channels.
+    ///
+    /// # Errors
+    /// Only if the network itself fails, which the check at loading makes unlikely.
+    pub fn read(&self, picture: &Picture) -> Result<Reading, ModelError> {
+        let (channels, height, width) = self.manifest.input.dimensions();
+        let prepared = prepare(picture, &self.manifest.preprocess, height, width);
+        let logits =
+            self.logits(&prepared.tensor).map_err(|error| ModelError::run(&self.id(), format!("{error:#}")))?;
+        let probabilities = match self.manifest.output {
+            Output::Logits => softmax(&logits),
+            Output::Probabilities => logits.clone(),
+        };
+        let mut ranked: Vec<usize> = (0..probabilities.len()).collect();
+        ranked.sort_by(|&a, &b| probabilities[b].total_cmp(&probabilities[a]));
+        let top: Vec<Guess> = ranked
+            .into_iter()
+            .take(TOP_K)
+            .map(|i| Guess { label: self.manifest.labels[i].clone(), confidence: rounded(probabilities[i]) })
+            .collect();
+        let sure = top.first().is_some_and(|best| best.confidence >= self.manifest.threshold);
+        Ok(Reading { top, sure, logits, seen: prepared.seen, seen_width: width, seen_channels: channels })
+    }
+
+    /// The network's outputs for one input.
+    fn logits(&self, input: &Tensor) -> TractResult<Vec<f32>> {
+        let (channels, height, width) = (input.channels, input.height, input.width);
+        let tensor = match self.manifest.input.layout {
+            Layout::Nchw => tract_ndarray::Array4::from_shape_vec((1, channels, height, width), input.values.clone())?,
+            Layout::Nhwc => tract_ndarray::Array4::from_shape_fn((1, height, width, channels), |(_, y, x, channel)| {
+                input.values[(channel * height + y) * width + x]
+            }),
+        };
+        let outputs = self.runnable.run(tvec!(tensor.into_tensor().into()))?;
+        let output = outputs.first().ok_or_else(|| TractError::msg("the network has no output"))?;
+        Ok(output.to_plain_array_view::<f32>()?.iter().copied().collect())
+    }
+}
+
+fn runnable(manifest: &Manifest, onnx: &[u8]) -> TractResult<Arc<TypedRunnableModel>> {
+    let mut network = onnx_model(onnx)?;
+    network.set_input_fact(0, f32::fact(&manifest.input.shape).into())?;
+    network.into_optimized()?.into_runnable()
+}
+
+fn onnx_model(bytes: &[u8]) -> TractResult<InferenceModel> {
+    onnx().model_for_read(&mut std::io::Cursor::new(bytes))
+}
+
+fn softmax(logits: &[f32]) -> Vec<f32> {
+    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let exponentials: Vec<f32> = logits.iter().map(|logit| (logit - largest).exp()).collect();
+    let sum: f32 = exponentials.iter().sum();
+    exponentials.into_iter().map(|value| value / sum).collect()
+}
+
+fn rounded(confidence: f32) -> f32 {
+    (confidence * 10_000.0).round() / 10_000.0
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+impl std::fmt::Debug for Model {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Model").field(&self.id()).finish()
+    }
+}
