@@ -14,6 +14,7 @@ pub mod classifier;
 pub mod decode;
 pub mod event;
 pub mod objects;
+pub mod pipeline;
 pub mod preprocess;
 pub mod record;
 pub mod records;

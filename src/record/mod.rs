@@ -1,10 +1,13 @@
 //! The record: a pure function of (event, object bytes, model). No clock, no random id: a retry or a duplicate
 //! makes the same row again.
 
+mod make;
+
 use serde::{Deserialize, Serialize};
 
 pub use crate::classifier::Guess;
 use crate::event::{ObjectEvent, Timestamp};
+pub use make::{Subject, of_picture, of_removal, too_many_bytes};
 
 /// One row: what one model saw in one version of one object, or that the version or object went away.
 #[derive(Debug, Clone, PartialEq)]

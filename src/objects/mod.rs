@@ -1,8 +1,12 @@
 //! Fetching objects: through the AWS SDK everywhere, pinned to the version that the event names.
 
+mod s3;
+
 use async_trait::async_trait;
 
 use crate::event::Timestamp;
+
+pub use s3::S3Objects;
 
 /// The port to the bucket.
 #[async_trait]
@@ -21,6 +25,17 @@ pub struct Pinned {
     pub key: String,
     pub version_id: Option<String>,
     pub etag: Option<String>,
+}
+
+/// As people name it: `s3://bucket/key`, with the version if one is pinned.
+impl std::fmt::Display for Pinned {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "s3://{}/{}", self.bucket, self.key)?;
+        match &self.version_id {
+            Some(version) => write!(f, " (version {version})"),
+            None => Ok(()),
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

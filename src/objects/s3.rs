@@ -1,0 +1,116 @@
+//! Objects through the AWS SDK: AWS itself, any lookalike, and the endpoint in this process.
+
+use async_trait::async_trait;
+use aws_sdk_s3::Client;
+use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::operation::{RequestId, get_object::GetObjectOutput, head_object::HeadObjectOutput};
+use aws_sdk_s3::primitives::{ByteStream, DateTime};
+
+use super::{FetchError, Head, Object, Objects, Pinned};
+use crate::event::Timestamp;
+
+pub struct S3Objects {
+    client: Client,
+}
+
+impl S3Objects {
+    pub fn new(client: Client) -> S3Objects {
+        S3Objects { client }
+    }
+}
+
+#[async_trait]
+impl Objects for S3Objects {
+    async fn get(&self, pinned: &Pinned, max_bytes: u64) -> Result<Object, FetchError> {
+        let request = self.client.get_object().bucket(&pinned.bucket).key(&pinned.key);
+        let request = match (&pinned.version_id, &pinned.etag) {
+            (Some(version), _) => request.version_id(version),
+            (None, Some(etag)) => request.if_match(format!("\"{etag}\"")),
+            (None, None) => request,
+        };
+        let output = request.send().await.map_err(|error| failure(pinned, &error))?;
+        let head = head_of_get(&output);
+        if head.size > max_bytes {
+            return Err(FetchError::TooLarge { head: Box::new(head), max_bytes });
+        }
+        let bytes = body(pinned, output.body, &head, max_bytes).await?;
+        Ok(Object { head, bytes })
+    }
+
+    async fn head(&self, pinned: &Pinned) -> Result<Head, FetchError> {
+        let request = self.client.head_object().bucket(&pinned.bucket).key(&pinned.key);
+        let request = match &pinned.version_id {
+            Some(version) => request.version_id(version),
+            None => request,
+        };
+        let output = request.send().await.map_err(|error| failure(pinned, &error))?;
+        Ok(head_of_head(&output))
+    }
+}
+
+/// The body, never more than `max_bytes` of it, whatever the header said.
+async fn body(pinned: &Pinned, mut body: ByteStream, head: &Head, max_bytes: u64) -> Result<Vec<u8>, FetchError> {
+    let mut bytes = Vec::with_capacity(head.size as usize);
+    while let Some(chunk) = body.next().await {
+        let chunk = chunk.map_err(|error| FetchError::Retry(format!("{pinned}: the body broke off: {error}")))?;
+        if (bytes.len() + chunk.len()) as u64 > max_bytes {
+            let head = Head { size: (bytes.len() + chunk.len()) as u64, ..head.clone() };
+            return Err(FetchError::TooLarge { head: Box::new(head), max_bytes });
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    if bytes.len() as u64 == head.size {
+        return Ok(bytes);
+    }
+    Err(FetchError::Retry(format!("{pinned}: {} of {} bytes came", bytes.len(), head.size)))
+}
+
+/// 412 says that another version is there now, 404 that none is, 405 that the version is a delete marker.
+/// 403 may hide a missing key (without `s3:ListBucket`), and NoSuchBucket a bucket that is not there yet.
+fn failure<E>(pinned: &Pinned, error: &SdkError<E>) -> FetchError
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    SdkError<E>: RequestId,
+{
+    let status = error.raw_response().map(|response| response.status().as_u16());
+    let code = error.code().unwrap_or_default();
+    match (status, code) {
+        (Some(412), _) => FetchError::Superseded(format!("{pinned} has been replaced since")),
+        (_, "NoSuchKey" | "NoSuchVersion" | "NotFound") => FetchError::Superseded(format!("{pinned} is gone")),
+        (Some(405), _) => FetchError::Superseded(format!("{pinned} is a delete marker")),
+        (Some(403), "InvalidObjectState") => FetchError::Retry(format!("{pinned} is archived: restore it first")),
+        (Some(403), _) => FetchError::Retry(format!(
+            "{pinned}: access denied ({code}). Reading needs s3:GetObject and s3:GetObjectVersion; without s3:ListBucket a missing key looks the same"
+        )),
+        (Some(404), _) => FetchError::Retry(format!("{pinned}: {code}")),
+        _ => FetchError::Retry(format!("{pinned}: {}", DisplayErrorContext(error))),
+    }
+}
+
+fn head_of_get(output: &GetObjectOutput) -> Head {
+    Head {
+        size: output.content_length().and_then(|length| u64::try_from(length).ok()).unwrap_or(0),
+        etag: output.e_tag().map(unquoted),
+        version_id: output.version_id().map(str::to_owned),
+        content_type: output.content_type().map(str::to_owned),
+        last_modified: output.last_modified().and_then(milliseconds),
+    }
+}
+
+fn head_of_head(output: &HeadObjectOutput) -> Head {
+    Head {
+        size: output.content_length().and_then(|length| u64::try_from(length).ok()).unwrap_or(0),
+        etag: output.e_tag().map(unquoted),
+        version_id: output.version_id().map(str::to_owned),
+        content_type: output.content_type().map(str::to_owned),
+        last_modified: output.last_modified().and_then(milliseconds),
+    }
+}
+
+fn unquoted(etag: &str) -> String {
+    etag.trim_matches('"').to_owned()
+}
+
+fn milliseconds(time: &DateTime) -> Option<Timestamp> {
+    time.to_millis().ok().map(Timestamp)
+}

@@ -1,0 +1,138 @@
+//! Event, bytes and model to a record: the same in, the same out, on any machine at any time.
+
+use crate::classifier::{Model, ModelError, Reading};
+use crate::decode::{Limits, Rejection, RejectionKind, decode};
+use crate::event::{Change, ObjectEvent};
+use crate::objects::Head;
+use crate::record::{Order, Reason, Record, Status};
+
+/// Largest `seen`, in bytes.
+const SEEN_BYTES: usize = 4_096;
+
+/// Which version of which object a record is about.
+#[derive(Debug, Clone)]
+pub struct Subject {
+    pub event: ObjectEvent,
+    pub order: Order,
+    pub head: Head,
+}
+
+/// What the model sees in the object's bytes, or why it sees nothing.
+///
+/// # Errors
+/// Only if the network itself fails.
+pub fn of_picture(subject: &Subject, bytes: &[u8], model: &Model, limits: Limits) -> Result<Record, ModelError> {
+    let picture = match decode(bytes, model.channels(), limits) {
+        Ok(picture) => picture,
+        Err(rejection) => return Ok(rejected(subject, model, &rejection)),
+    };
+    let reading = model.read(&picture)?;
+    let blank = empty(subject, model.id());
+    let best = reading.top.first();
+    Ok(Record {
+        status: if reading.sure { Status::Classified } else { Status::Unsure },
+        reason: (!reading.sure).then_some(Reason::BelowThreshold),
+        why: if reading.sure { String::new() } else { format!("below threshold {:.2}", model.manifest().threshold) },
+        label: best.map(|guess| guess.label.clone()),
+        confidence: best.map(|guess| guess.confidence),
+        dimensions: Some((picture.width, picture.height)),
+        seen: seen(&reading),
+        top: reading.top,
+        ..blank
+    })
+}
+
+/// The object is larger than what is fetched.
+pub fn too_many_bytes(subject: &Subject, model: &Model, max_bytes: u64) -> Record {
+    let sentence = format!("{}, and the limit is {}", megabytes(subject.head.size), megabytes(max_bytes));
+    rejected(subject, model, &Rejection { kind: RejectionKind::TooLarge, sentence, dimensions: None })
+}
+
+/// The object, or one version of it, went away.
+pub fn of_removal(event: &ObjectEvent) -> Record {
+    let status = if event.change == Change::VersionRemoved { Status::VersionRemoved } else { Status::Deleted };
+    let head =
+        Head { size: 0, etag: None, version_id: event.version_id.clone(), content_type: None, last_modified: None };
+    let subject = Subject { event: event.clone(), order: Order::of(event), head };
+    Record { status, size: None, ..empty(&subject, String::new()) }
+}
+
+fn rejected(subject: &Subject, model: &Model, rejection: &Rejection) -> Record {
+    let reason = match rejection.kind {
+        RejectionKind::NotAnImage => Reason::NotAnImage,
+        RejectionKind::Broken => Reason::Broken,
+        RejectionKind::TooLarge => Reason::TooLarge,
+        RejectionKind::Unsupported => Reason::Unsupported,
+    };
+    Record {
+        reason: Some(reason),
+        why: rejection.sentence.clone(),
+        dimensions: rejection.dimensions,
+        ..empty(subject, model.id())
+    }
+}
+
+fn empty(subject: &Subject, model: String) -> Record {
+    Record {
+        bucket: subject.event.bucket.clone(),
+        key: subject.event.key.clone(),
+        order: subject.order.clone(),
+        model,
+        status: Status::Rejected,
+        reason: None,
+        why: String::new(),
+        label: None,
+        confidence: None,
+        top: Vec::new(),
+        dimensions: None,
+        size: Some(subject.head.size),
+        content_type: subject.head.content_type.clone(),
+        etag: subject.head.etag.clone(),
+        version_id: subject.head.version_id.clone().or_else(|| subject.event.version_id.clone()),
+        seen: Vec::new(),
+    }
+}
+
+/// The model's input as a PNG, halved until it is small; empty in the end rather than large.
+fn seen(reading: &Reading) -> Vec<u8> {
+    let channels = reading.seen_channels;
+    let (mut pixels, mut width) = (reading.seen.clone(), reading.seen_width);
+    while !pixels.is_empty() {
+        let png = png(&pixels, width, channels).unwrap_or_default();
+        if png.len() <= SEEN_BYTES {
+            return png;
+        }
+        pixels = halved(&pixels, width, channels);
+        width /= 2;
+    }
+    Vec::new()
+}
+
+fn png(pixels: &[u8], width: usize, channels: usize) -> Result<Vec<u8>, png::EncodingError> {
+    let height = pixels.len() / (width * channels);
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, width as u32, height as u32);
+    encoder.set_color(if channels == 1 { png::ColorType::Grayscale } else { png::ColorType::Rgb });
+    encoder.set_compression(png::Compression::Balanced);
+    encoder.write_header()?.write_image_data(pixels)?;
+    Ok(bytes)
+}
+
+fn halved(pixels: &[u8], width: usize, channels: usize) -> Vec<u8> {
+    let height = pixels.len() / (width * channels);
+    let mut out = Vec::with_capacity(pixels.len() / 4);
+    for y in 0..height / 2 {
+        for x in 0..width / 2 {
+            for channel in 0..channels {
+                let at =
+                    |dy: usize, dx: usize| u32::from(pixels[((2 * y + dy) * width + 2 * x + dx) * channels + channel]);
+                out.push(((at(0, 0) + at(0, 1) + at(1, 0) + at(1, 1) + 2) / 4) as u8);
+            }
+        }
+    }
+    out
+}
+
+fn megabytes(bytes: u64) -> String {
+    format!("{:.1} MB", bytes as f64 / 1e6)
+}
