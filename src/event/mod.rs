@@ -1,13 +1,33 @@
 //! What happened to which object: every envelope that S3 notifications travel in, parsed to [`ObjectEvent`]s.
+//!
+//! [`parse`] is the way in, [`make`] the way out (events for real objects). Nothing here talks to AWS, and nothing
+//! here panics, whatever the JSON.
+
+mod batch;
+mod error;
+mod eventbridge;
+pub mod key;
+pub mod make;
+mod parse;
+mod s3;
+mod timestamp;
+
+pub use error::EventError;
+pub use parse::{Delivery, Envelope, EventBridgeKeys, Item, parse};
+pub use timestamp::Timestamp;
 
 /// One change of one object, whatever envelope brought it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectEvent {
+    /// Empty only where [`Change::Test`] or [`Change::Other`] names none.
     pub bucket: String,
-    /// Decoded exactly once, as its transport encodes it.
+    /// Empty as the bucket may be. Decoded exactly once, as its transport encodes it.
     pub key: String,
     pub change: Change,
-    /// `None` where the notification has none, `null` or an empty one.
+    /// `None` where the notification has none, JSON's null or an empty one: no version is named. The *string*
+    /// `null` is kept: it is the id of the null version, which unversioned and versioning-suspended buckets
+    /// overwrite in place, so that, unlike other ids, it does not pin the bytes.
+    /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/AddingObjectstoVersionSuspendedBuckets.html>
     pub version_id: Option<String>,
     /// Without quotation marks.
     pub etag: Option<String>,
@@ -39,6 +59,49 @@ pub enum Change {
     Other,
 }
 
-/// Milliseconds since 1970 in UTC, as Cassandra's `timestamp`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Timestamp(pub i64);
+impl Change {
+    /// The word that `invoke --dry-run` prints.
+    pub fn action(self) -> &'static str {
+        match self {
+            Change::Created => "created",
+            Change::Deleted => "deleted",
+            Change::VersionRemoved => "version_removed",
+            Change::Observed => "observed",
+            Change::Test => "test",
+            Change::Other => "other",
+        }
+    }
+}
+
+/// An event as `invoke --dry-run --format json` prints it; the fields serialize in this order, absent ones as null.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct DryRun<'a> {
+    pub bucket: Option<&'a str>,
+    pub key: Option<&'a str>,
+    pub version_id: Option<&'a str>,
+    pub etag: Option<&'a str>,
+    pub size: Option<u64>,
+    pub sequencer: Option<&'a str>,
+    pub event_time: Option<Timestamp>,
+    pub action: &'static str,
+}
+
+impl ObjectEvent {
+    pub fn dry_run(&self) -> DryRun<'_> {
+        DryRun {
+            bucket: named(&self.bucket),
+            key: named(&self.key),
+            version_id: self.version_id.as_deref(),
+            etag: self.etag.as_deref(),
+            size: self.size,
+            sequencer: self.sequencer.as_deref(),
+            event_time: self.event_time,
+            action: self.change.action(),
+        }
+    }
+}
+
+/// A test event has no key, and other events that nobody fetches may lack both.
+fn named(name: &str) -> Option<&str> {
+    (!name.is_empty()).then_some(name)
+}

@@ -147,3 +147,82 @@ impl Record {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::event::Change;
+
+    fn event(sequencer: Option<&str>) -> ObjectEvent {
+        ObjectEvent {
+            bucket: "demo".to_owned(),
+            key: "7.png".to_owned(),
+            change: Change::Created,
+            version_id: None,
+            etag: None,
+            size: None,
+            sequencer: sequencer.map(str::to_owned),
+            event_time: None,
+            region: None,
+            account: None,
+            trace_id: None,
+        }
+    }
+
+    fn order(sequencer: &str) -> Order {
+        Order::of(&event(Some(sequencer)))
+    }
+
+    #[test]
+    fn sequencers_are_padded_on_the_right_and_compared_without_case() {
+        assert_eq!(order("0055AED6DCD90281E5").seq, "0055AED6DCD90281E500000000000000");
+        assert!(order("0055AED6DCD90281E5") < order("0055aed6dcd90281e6"));
+        assert!(order("0055") < order("0055AE") && order("0055AE") < order("0056"));
+        assert_eq!(order("0055"), order("005500"));
+        // MinIO's `%X` of UnixNano has 16 digits from 2004 to 2554, so that text compares as time does.
+        assert!(order("17C4D5AE3F0A1B2C") < order("17C4D5AE3F0A1B2D"));
+        for no_hex in ["Happy Sequencer", "", "0x55", "é", "00 55"] {
+            assert_eq!(order(no_hex).seq, "", "{no_hex}");
+        }
+        assert!(Order::of(&event(None)) < order("00"));
+    }
+
+    #[test]
+    fn the_version_is_the_version_id_or_else_the_etag() {
+        let mut event = event(None);
+        assert_eq!(Order::of(&event).version, "");
+        event.etag = Some("d41d8cd98f00b204e9800998ecf8427e".to_owned());
+        assert_eq!(Order::of(&event).version, "d41d8cd98f00b204e9800998ecf8427e");
+        event.version_id = Some("null".to_owned());
+        assert_eq!(Order::of(&event).version, "null");
+    }
+
+    proptest! {
+        /// S3's rule, word by word: pad the shorter with zeros on the right, compare.
+        #[test]
+        fn orders_as_s3_says(left in "[0-9A-Fa-f]{1,32}", right in "[0-9A-Fa-f]{1,32}") {
+            let width = left.len().max(right.len());
+            let padded = |text: &str| format!("{text:0<width$}").to_ascii_uppercase();
+            prop_assert_eq!(order(&left).cmp(&order(&right)), padded(&left).cmp(&padded(&right)));
+        }
+
+        /// The sequencer decides before the time, the time before the version.
+        #[test]
+        fn seq_then_time_then_version(
+            (seqs, times, etags) in ("[0-9A-F]{2}", "[0-9A-F]{2}")
+                .prop_flat_map(|seqs| (Just(seqs), any::<(i64, i64)>(), ("[0-9a-f]{4}", "[0-9a-f]{4}"))),
+        ) {
+            let one = |seq: &str, time: i64, etag: &str| {
+                let mut event = event(Some(seq));
+                event.event_time = Some(Timestamp(time));
+                event.etag = Some(etag.to_owned());
+                Order::of(&event)
+            };
+            let (left, right) = (one(&seqs.0, times.0, &etags.0), one(&seqs.1, times.1, &etags.1));
+            let expected = (&seqs.0, times.0, &etags.0).cmp(&(&seqs.1, times.1, &etags.1));
+            prop_assert_eq!(left.cmp(&right), expected);
+        }
+    }
+}
