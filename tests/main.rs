@@ -1,8 +1,10 @@
 //! The integration tests: one binary, so that one link serves them all.
 
+mod events;
 mod harness;
 
 fn main() -> std::process::ExitCode {
-    let trials = Vec::new();
+    let mut trials = Vec::new();
+    trials.extend(events::trials());
     harness::run(trials)
 }

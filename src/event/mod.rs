@@ -105,3 +105,31 @@ impl ObjectEvent {
 fn named(name: &str) -> Option<&str> {
     (!name.is_empty()).then_some(name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dry_run_keeps_its_fields_order_and_says_null() {
+        let event = ObjectEvent {
+            bucket: "demo".to_owned(),
+            key: "fünf \"5\".jpg".to_owned(),
+            change: Change::VersionRemoved,
+            version_id: Some("null".to_owned()),
+            etag: None,
+            size: Some(7),
+            sequencer: None,
+            event_time: Some(Timestamp(1_795_226_584_567)),
+            region: Some("eu-central-1".to_owned()),
+            account: None,
+            trace_id: None,
+        };
+        assert_eq!(
+            serde_json::to_string(&event.dry_run()).unwrap(),
+            r#"{"bucket":"demo","key":"fünf \"5\".jpg","version_id":"null","etag":null,"size":7,"sequencer":null,"event_time":"2026-11-21T02:03:04.567Z","action":"version_removed"}"#
+        );
+        let test = ObjectEvent { bucket: String::new(), key: String::new(), change: Change::Test, ..event };
+        assert_eq!((test.dry_run().bucket, test.dry_run().key, test.dry_run().action), (None, None, "test"));
+    }
+}
