@@ -65,7 +65,7 @@ impl Event {
             version_id: None,
             etag_of: None,
             size_of: None,
-            sequencer: Some(format!("{:018X}", 0x67_4F4C_1000_0000_u64 + n * 0x100_0001)),
+            sequencer: Some(format!("{:018X}", 0x674F_4C10_0000_0000_u64 + n * 0x100_0001)),
             event_time: Some(format!("2026-11-21T02:{:02}:{:02}.567Z", n / 60, n % 60)),
         }
     }
