@@ -2,6 +2,8 @@
 
 use async_trait::async_trait;
 
+#[cfg(feature = "cassandra")]
+pub mod cassandra;
 #[cfg(feature = "cli")]
 pub mod embedded;
 pub mod reader;
@@ -100,7 +102,7 @@ pub struct Page {
     pub next: Option<Cursor>,
 }
 
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum RecordsError {
     /// May pass: try again.
     #[error("{0}")]
