@@ -2,9 +2,11 @@
 
 mod events;
 mod harness;
+mod records;
 
 fn main() -> std::process::ExitCode {
     let mut trials = Vec::new();
     trials.extend(events::trials());
+    trials.extend(records::trials());
     harness::run(trials)
 }

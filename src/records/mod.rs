@@ -2,6 +2,16 @@
 
 use async_trait::async_trait;
 
+#[cfg(feature = "cassandra")]
+pub mod cassandra;
+#[cfg(feature = "cli")]
+pub mod embedded;
+pub mod reader;
+
+pub use reader::{Stats, current, get, history, is_current, listed, stats};
+
+use sha2::{Digest, Sha256};
+
 use crate::event::Timestamp;
 use crate::record::{Order, Record};
 
@@ -11,16 +21,19 @@ pub trait Records: Send + Sync {
     /// Writes one row, in every table. Idempotent: the same record again changes nothing.
     async fn write(&self, record: &Record) -> Result<(), RecordsError>;
 
-    /// One page of an object's rows, every model, newest first; `after` is the last row of the page before.
+    /// One page of an object's rows, every model, newest first; rows of one order by model, so that a removal (`''`)
+    /// stands before what it removes. `after` is the last row of the page before; an empty page is the end.
     async fn rows(&self, bucket: &str, key: &str, after: Option<&Record>) -> Result<Vec<Record>, RecordsError>;
 
-    /// One page of sightings by one model, newest first.
+    /// One page of the rows of one model, newest first. A page may be shorter than asked: [`Page::next`] says
+    /// whether it was the last.
     async fn list(&self, listing: &Listing) -> Result<Page, RecordsError>;
 }
 
-/// Which sightings, in the order (event time, object hash, seq, version), newest first.
+/// Which rows, in the order (event time, [`object_hash`], seq, version), greatest first.
 #[derive(Debug, Clone)]
 pub struct Listing {
+    /// Exactly as in the rows: `name/version` lists what that model saw, `''` lists deletes and removals.
     pub model: String,
     /// As [`Record::listed_as`]; `None` is every one.
     pub label: Option<String>,
@@ -28,9 +41,36 @@ pub struct Listing {
     pub since: Option<Timestamp>,
     /// Exclusive.
     pub until: Option<Timestamp>,
-    /// Rows a page.
+    /// Rows a page; 0 counts as 1.
     pub limit: usize,
     pub after: Option<Cursor>,
+}
+
+/// Where a listing goes on: rows less than this.
+pub(crate) struct End {
+    pub(crate) event_time: Timestamp,
+    pub(crate) object_hash: Vec<u8>,
+    pub(crate) seq: String,
+    pub(crate) version: String,
+}
+
+impl Listing {
+    /// The lesser of `after` and `until`: one bound serves both, so an index is entered at the right place.
+    pub(crate) fn end(&self) -> End {
+        // No hash is less than the empty one, and none is greater than 17 bytes of ones.
+        let until =
+            |event_time, object_hash| End { event_time, object_hash, seq: String::new(), version: String::new() };
+        match (&self.after, self.until) {
+            (Some(after), bound) if bound.is_none_or(|bound| after.order.event_time < bound) => End {
+                event_time: after.order.event_time,
+                object_hash: after.object_hash.to_vec(),
+                seq: after.order.seq.clone(),
+                version: after.order.version.clone(),
+            },
+            (_, Some(bound)) => until(bound, Vec::new()),
+            (_, None) => until(Timestamp(i64::MAX), vec![0xff; 17]),
+        }
+    }
 }
 
 /// Where a page ended.
@@ -40,6 +80,21 @@ pub struct Cursor {
     pub order: Order,
 }
 
+impl Cursor {
+    pub fn of(record: &Record) -> Cursor {
+        Cursor { object_hash: object_hash(&record.bucket, &record.key), order: record.order.clone() }
+    }
+}
+
+/// The object in a clustering column: a key of 1,024 bytes is too long for one in Amazon Keyspaces (850 bytes).
+/// The first 16 bytes of SHA-256 over bucket, NUL, key.
+pub fn object_hash(bucket: &str, key: &str) -> [u8; 16] {
+    let digest = Sha256::new().chain_update(bucket).chain_update([0]).chain_update(key).finalize();
+    let mut hash = [0; 16];
+    hash.copy_from_slice(&digest[..16]);
+    hash
+}
+
 #[derive(Debug, Clone)]
 pub struct Page {
     pub records: Vec<Record>,
@@ -47,7 +102,7 @@ pub struct Page {
     pub next: Option<Cursor>,
 }
 
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum RecordsError {
     /// May pass: try again.
     #[error("{0}")]

@@ -1,0 +1,28 @@
+-- Records in the embedded home. One row is one record; the indexes answer what Cassandra's tables answer.
+CREATE TABLE records (
+    bucket       TEXT NOT NULL,
+    key          TEXT NOT NULL,
+    seq          TEXT NOT NULL,
+    event_time   INTEGER NOT NULL, -- milliseconds since 1970, UTC
+    version      TEXT NOT NULL,
+    model        TEXT NOT NULL,    -- name/version; '' for deletes and removals
+    status       TEXT NOT NULL,
+    reason       TEXT,
+    why          TEXT NOT NULL,
+    label        TEXT,
+    confidence   REAL,
+    top          TEXT NOT NULL,    -- JSON: [["7", 0.996], …], most confident first
+    width        INTEGER,
+    height       INTEGER,
+    size         INTEGER,
+    content_type TEXT,
+    etag         TEXT,
+    version_id   TEXT,
+    seen         BLOB NOT NULL,    -- PNG
+    object_hash  BLOB NOT NULL,    -- the first 16 bytes of SHA-256(bucket, NUL, key)
+    listed_as    TEXT NOT NULL     -- the label if classified, else the status
+) STRICT;
+
+CREATE UNIQUE INDEX by_object ON records (bucket, key, seq DESC, event_time DESC, version DESC, model);
+CREATE INDEX by_time ON records (model, event_time DESC, object_hash DESC, seq DESC, version DESC);
+CREATE INDEX by_label ON records (model, listed_as, event_time DESC, object_hash DESC, seq DESC, version DESC);

@@ -1,0 +1,176 @@
+//! Records in Apache Cassandra 4 or later. `schema/cassandra.cql` has the tables.
+//!
+//! The logs are written first and `by_object` last: what [`super::get`] finds is listed too. Everything is read and
+//! written at `LOCAL_QUORUM`, without `USING TIMESTAMP`, lightweight transactions or counters.
+
+mod errors;
+mod row;
+mod schema;
+mod session;
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use futures_util::future::{BoxFuture, FutureExt, Shared, try_join_all};
+use futures_util::{TryFutureExt, try_join};
+use scylla::value::CqlTimestamp;
+
+use super::{Cursor, Listing, Page, Records, RecordsError, object_hash};
+use crate::event::Timestamp;
+use crate::record::Record;
+
+pub use schema::Layout;
+use session::Ready;
+
+#[derive(Debug, Clone)]
+pub struct CassandraConfig {
+    /// `host:port`, of which one must answer.
+    pub nodes: Vec<String>,
+    pub keyspace: String,
+    pub login: Option<Login>,
+}
+
+#[derive(Clone)]
+pub struct Login {
+    pub user: String,
+    pub password: String,
+}
+
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Login").field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
+/// Connects when it is first used, and again after an attempt that failed.
+pub struct Cassandra {
+    config: Arc<CassandraConfig>,
+    /// The attempt that is under way or succeeded: whoever comes meanwhile shares its outcome, so that a database
+    /// that is away costs a hundred waiting writes one time-out.
+    attempt: Mutex<Option<Attempt>>,
+    /// Slots that this process has written down already.
+    slots: Mutex<HashSet<i64>>,
+}
+
+type Attempt = Shared<BoxFuture<'static, Result<Arc<Ready>, RecordsError>>>;
+
+/// Rows of an object read at a time.
+const ROWS_PAGE: i32 = 500;
+
+impl Cassandra {
+    /// Touches no network.
+    pub fn new(config: CassandraConfig) -> Cassandra {
+        Cassandra { config: Arc::new(config), attempt: Mutex::new(None), slots: Mutex::new(HashSet::new()) }
+    }
+
+    /// Connects, unless that is done or under way. Nobody has to call it: spawned early, it saves the first write
+    /// the wait.
+    pub async fn connect(&self) -> Result<(), RecordsError> {
+        self.ready().await.map(drop)
+    }
+
+    /// Makes the keyspace and its tables where they are missing. `replication` is the CQL map, as in
+    /// `{'class': 'NetworkTopologyStrategy', 'dc1': 3}`. One process at a time: see `schema/cassandra.cql`.
+    pub async fn apply_schema(&self, replication: &str, layout: Layout) -> Result<(), RecordsError> {
+        schema::apply(&self.config, replication, layout).await
+    }
+
+    async fn ready(&self) -> Result<Arc<Ready>, RecordsError> {
+        let attempt = {
+            let mut slot = self.attempt.lock().unwrap_or_else(PoisonError::into_inner);
+            slot.get_or_insert_with(|| Ready::open(Arc::clone(&self.config)).map_ok(Arc::new).boxed().shared()).clone()
+        };
+        let ready = attempt.clone().await;
+        if ready.is_err() {
+            let mut slot = self.attempt.lock().unwrap_or_else(PoisonError::into_inner);
+            if slot.as_ref().is_some_and(|current| current.ptr_eq(&attempt)) {
+                *slot = None;
+            }
+        }
+        ready
+    }
+
+    /// Writes the slot down, once a process.
+    async fn write_slot(&self, ready: &Ready, slot: i64) -> Result<(), RecordsError> {
+        let slots = || self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        if !slots().contains(&slot) {
+            ready.write(&ready.statements.insert_slot, (CqlTimestamp(slot),)).await?;
+            slots().insert(slot);
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Records for Cassandra {
+    async fn write(&self, record: &Record) -> Result<(), RecordsError> {
+        let ready = self.ready().await?;
+        let hash = object_hash(&record.bucket, &record.key);
+        let slot = ready.layout.slot(record.order.event_time);
+        let by_object = row::ByObject::of(record);
+        let by_time = row::ByTime {
+            row: row::ByObject::of(record),
+            slot: CqlTimestamp(slot),
+            shard: ready.layout.shard(&hash),
+            object_hash: hash,
+        };
+        let by_label = row::ByLabel { row: by_time.clone(), listed_as: record.listed_as() };
+        try_join!(
+            ready.write(&ready.statements.insert_by_time, &by_time),
+            ready.write(&ready.statements.insert_by_label, &by_label),
+            self.write_slot(&ready, slot),
+        )?;
+        ready.write(&ready.statements.insert_by_object, &by_object).await
+    }
+
+    async fn rows(&self, bucket: &str, key: &str, after: Option<&Record>) -> Result<Vec<Record>, RecordsError> {
+        let ready = self.ready().await?;
+        let statements = &ready.statements;
+        let Some(Record { order, model, .. }) = after else {
+            return ready.read(&statements.rows, (bucket, key, ROWS_PAGE)).await;
+        };
+        // `model` ascends where all else descends, which no single comparison of tuples says.
+        let (seq, time, version) = (&order.seq, CqlTimestamp(order.event_time.0), &order.version);
+        let of_order = (bucket, key, seq, time, version, model, ROWS_PAGE);
+        let mut rows = ready.read(&statements.rows_of_order, of_order).await?;
+        if rows.is_empty() {
+            rows = ready.read(&statements.rows_below, (bucket, key, seq, time, version, ROWS_PAGE)).await?;
+        }
+        Ok(rows)
+    }
+
+    async fn list(&self, listing: &Listing) -> Result<Page, RecordsError> {
+        let ready = self.ready().await?;
+        let end = listing.end();
+        let since = listing.since.unwrap_or(Timestamp(i64::MIN));
+        let limit = listing.limit.max(1);
+        let mut records: Vec<Record> = Vec::new();
+        // From the newest slot to the oldest, until there is one row more than asked, which says that there is more.
+        let mut slots = ready.slots(ready.layout.slot(end.event_time), ready.layout.slot(since));
+        while records.len() <= limit {
+            let Some(slot) = slots.next().await? else { break };
+            let wanted = limit.saturating_add(1) - records.len();
+            let shards = (0..ready.layout.shards).map(|shard| ready.log(listing, &end, (slot, shard), wanted));
+            records.extend(merge(try_join_all(shards).await?, wanted));
+        }
+        let more = records.len() > limit;
+        records.truncate(limit);
+        Ok(Page { next: records.last().filter(|_| more).map(Cursor::of), records })
+    }
+}
+
+/// The greatest `wanted` rows of several lists that are in order each.
+fn merge(mut shards: Vec<Vec<Record>>, wanted: usize) -> Vec<Record> {
+    if shards.len() == 1 {
+        return shards.swap_remove(0);
+    }
+    let mut rows: Vec<Record> = shards.into_iter().flatten().collect();
+    rows.sort_by_cached_key(|row| {
+        let Cursor { object_hash, order } = Cursor::of(row);
+        std::cmp::Reverse((order.event_time, object_hash, order.seq, order.version))
+    });
+    rows.truncate(wanted);
+    rows
+}

@@ -1,0 +1,142 @@
+#![allow(clippy::unwrap_used)] // a panic is a failed test
+
+use super::*;
+
+fn row(version: &str) -> Record {
+    Record {
+        bucket: "pictures".into(),
+        key: "7.png".into(),
+        order: Order { seq: String::new(), event_time: Timestamp(1), version: version.into() },
+        model: "digits/1".into(),
+        status: Status::Rejected,
+        reason: Some(Reason::Broken),
+        why: String::new(),
+        label: None,
+        confidence: None,
+        top: Vec::new(),
+        dimensions: None,
+        size: None,
+        content_type: None,
+        etag: None,
+        version_id: None,
+        seen: vec![7; 4000],
+    }
+}
+
+fn opening(path: &Path) -> String {
+    match Embedded::open(path) {
+        Ok(_) => "opened".into(),
+        Err(RecordsError::Broken(message)) => message,
+        Err(RecordsError::Unavailable(message)) => panic!("may pass, it says: {message}"),
+    }
+}
+
+#[test]
+fn a_file_that_is_no_database_is_named_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("records.sqlite");
+    let text = "not a database at all\n".repeat(100);
+    std::fs::write(&path, &text).unwrap();
+    let message = opening(&path);
+    assert!(message.starts_with(&format!("{} is not a SQLite database", path.display())), "{message}");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+}
+
+#[test]
+fn another_programs_database_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("records.sqlite");
+    Connection::open(&path).unwrap().execute_batch("CREATE TABLE cookies (name TEXT)").unwrap();
+    let before = std::fs::read(&path).unwrap();
+    assert!(opening(&path).contains("is a database of another program"));
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+}
+
+#[test]
+fn a_newer_schema_asks_for_an_update() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("records.sqlite");
+    drop(Embedded::open(&path).unwrap());
+    Connection::open(&path).unwrap().pragma_update(None, "user_version", 7).unwrap();
+    let message = opening(&path);
+    assert!(message.contains("newer spotter (schema 7, this one knows 1)"), "{message}");
+}
+
+#[test]
+fn a_folder_in_the_files_place_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let message = opening(folder.path());
+    assert!(message.contains("cannot be opened as a file"), "{message}");
+}
+
+#[test]
+fn a_damaged_file_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("records.sqlite");
+    drop(Embedded::open(&path).unwrap());
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[100..200].fill(0x5a);
+    std::fs::write(&path, bytes).unwrap();
+    let message = opening(&path);
+    assert!(message.contains("is damaged"), "{message}");
+}
+
+#[tokio::test]
+async fn a_full_disk_may_pass() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = Embedded::open(&folder.path().join("records.sqlite")).unwrap();
+    let pages = |count: i64| {
+        home.on(|file| &file.writer, move |connection| connection.pragma_update(None, "max_page_count", count))
+    };
+    pages(8).await.unwrap();
+    let mut refused = None;
+    for version in 0..20 {
+        refused = refused.or(home.write(&row(&version.to_string())).await.err());
+    }
+    let Some(RecordsError::Unavailable(message)) = refused else { panic!("{refused:?}") };
+    assert!(message.contains("the disk is full"), "{message}");
+
+    pages(1_000_000).await.unwrap();
+    home.write(&row("later")).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_unknown_status_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = Embedded::open(&folder.path().join("records.sqlite")).unwrap();
+    home.write(&row("1")).await.unwrap();
+    let spoil = |connection: &mut Connection| connection.execute("UPDATE records SET status = 'dreamt'", []);
+    home.on(|file| &file.writer, spoil).await.unwrap();
+    let Err(RecordsError::Broken(message)) = home.rows("pictures", "7.png", None).await else { panic!() };
+    assert!(message.contains("the status 'dreamt' is unknown to this version of spotter"), "{message}");
+}
+
+/// Paging must enter an index at the cursor, not read everything before it.
+#[tokio::test]
+async fn no_question_reads_the_whole_table_or_sorts() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = Embedded::open(&folder.path().join("records.sqlite")).unwrap();
+    for (sql, plan) in [
+        (list_sql(false), "by_time (model=? AND event_time>? AND (event_time,object_hash,seq,version)<(?,?,?,?))"),
+        (
+            list_sql(true),
+            "by_label (model=? AND listed_as=? AND event_time>? AND (event_time,object_hash,seq,version)<(?,?,?,?))",
+        ),
+        (rows_sql(false), "by_object (bucket=? AND key=?)"),
+        (rows_sql(true), "by_object (bucket=? AND key=? AND (seq,event_time,version)<(?,?,?))"),
+    ] {
+        let explain = format!("EXPLAIN QUERY PLAN {sql}");
+        let steps = home
+            .on(
+                |file| &file.reader,
+                move |connection| {
+                    let mut statement = connection.prepare(&explain)?;
+                    let steps = statement.raw_query().mapped(|row| row.get::<_, String>(3));
+                    steps.collect::<rusqlite::Result<Vec<_>>>()
+                },
+            )
+            .await
+            .unwrap();
+        assert_eq!(steps, [format!("SEARCH records USING INDEX {plan}")], "{sql}");
+    }
+}
