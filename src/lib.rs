@@ -11,10 +11,17 @@
 //! `tests/architecture.rs` keeps it so.
 
 pub mod classifier;
+#[cfg(feature = "cli")]
+pub mod cli;
+pub mod config;
 pub mod decode;
 pub mod event;
+pub mod function;
+#[cfg(feature = "cli")]
+pub mod local;
 pub mod objects;
 pub mod pipeline;
 pub mod preprocess;
 pub mod record;
 pub mod records;
+pub mod telemetry;

@@ -1,1 +1,5 @@
-fn main() {}
+//! `spotter`, the command line.
+
+fn main() -> std::process::ExitCode {
+    spotter::cli::main()
+}

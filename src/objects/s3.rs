@@ -1,13 +1,27 @@
 //! Objects through the AWS SDK: AWS itself, any lookalike, and the endpoint in this process.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
+use aws_config::BehaviorVersion;
+use aws_config::environment::EnvironmentVariableRegionProvider;
+use aws_config::meta::region::RegionProviderChain;
+use aws_config::profile::ProfileFileRegionProvider;
+use aws_config::timeout::TimeoutConfig;
 use aws_sdk_s3::Client;
+use aws_sdk_s3::config::{Region, ResponseChecksumValidation};
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::{RequestId, get_object::GetObjectOutput, head_object::HeadObjectOutput};
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
 
 use super::{FetchError, Head, Object, Objects, Pinned};
+use crate::config;
 use crate::event::Timestamp;
+
+/// Where no region is named: lookalikes take any, AWS says which it should have been.
+pub const DEFAULT_REGION: &str = "us-east-1";
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+const READ_TIMEOUT: Duration = Duration::from_secs(20);
 
 pub struct S3Objects {
     client: Client,
@@ -16,6 +30,33 @@ pub struct S3Objects {
 impl S3Objects {
     pub fn new(client: Client) -> S3Objects {
         S3Objects { client }
+    }
+
+    /// The bucket's home that the settings, the environment and the profile name. Touches no network.
+    pub async fn connect(settings: &config::S3) -> S3Objects {
+        // Instance metadata is not asked for a region: on a laptop that is a second of silence.
+        let region = RegionProviderChain::first_try(settings.region.clone().map(Region::new))
+            .or_else(EnvironmentVariableRegionProvider::new())
+            .or_else(ProfileFileRegionProvider::new())
+            .or_else(DEFAULT_REGION);
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .read_timeout(READ_TIMEOUT)
+            .build();
+        let mut loader = aws_config::defaults(BehaviorVersion::latest()).region(region).timeout_config(timeouts);
+        if let Some(url) = &settings.endpoint_url {
+            loader = loader.endpoint_url(url);
+        }
+        if let Some(profile) = &settings.profile {
+            loader = loader.profile_name(profile);
+        }
+        let shared = loader.load().await;
+        let mut builder = aws_sdk_s3::config::Builder::from(&shared).force_path_style(settings.uses_path_style());
+        if settings.has_custom_endpoint() {
+            // Lookalikes often know no checksums.
+            builder = builder.response_checksum_validation(ResponseChecksumValidation::WhenRequired);
+        }
+        S3Objects::new(Client::from_conf(builder.build()))
     }
 }
 

@@ -17,35 +17,52 @@ pub struct Subject {
     pub head: Head,
 }
 
-/// What the model sees in the object's bytes, or why it sees nothing.
+/// What bytes come to, wherever they are from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Verdict {
+    /// [`Status::Classified`], [`Status::Unsure`] or [`Status::Rejected`].
+    pub status: Status,
+    pub reason: Option<Reason>,
+    /// The reason in one sentence; empty where there is none.
+    pub why: String,
+    pub dimensions: Option<(u32, u32)>,
+    /// `None` of a rejected picture.
+    pub reading: Option<Reading>,
+}
+
+/// What the model sees in `bytes`, or why it sees nothing.
+///
+/// # Errors
+/// Only if the network itself fails.
+pub fn verdict(bytes: &[u8], model: &Model, limits: Limits) -> Result<Verdict, ModelError> {
+    let picture = match decode(bytes, model.channels(), limits) {
+        Ok(picture) => picture,
+        Err(rejection) => return Ok(rejection.into()),
+    };
+    let reading = model.read(&picture)?;
+    let sure = reading.sure;
+    Ok(Verdict {
+        status: if sure { Status::Classified } else { Status::Unsure },
+        reason: (!sure).then_some(Reason::BelowThreshold),
+        why: if sure { String::new() } else { format!("below threshold {:.2}", model.manifest().threshold) },
+        dimensions: Some((picture.width, picture.height)),
+        reading: Some(reading),
+    })
+}
+
+/// The record of the object's bytes.
 ///
 /// # Errors
 /// Only if the network itself fails.
 pub fn of_picture(subject: &Subject, bytes: &[u8], model: &Model, limits: Limits) -> Result<Record, ModelError> {
-    let picture = match decode(bytes, model.channels(), limits) {
-        Ok(picture) => picture,
-        Err(rejection) => return Ok(rejected(subject, model, &rejection)),
-    };
-    let reading = model.read(&picture)?;
-    let blank = empty(subject, model.id());
-    let best = reading.top.first();
-    Ok(Record {
-        status: if reading.sure { Status::Classified } else { Status::Unsure },
-        reason: (!reading.sure).then_some(Reason::BelowThreshold),
-        why: if reading.sure { String::new() } else { format!("below threshold {:.2}", model.manifest().threshold) },
-        label: best.map(|guess| guess.label.clone()),
-        confidence: best.map(|guess| guess.confidence),
-        dimensions: Some((picture.width, picture.height)),
-        seen: seen(&reading),
-        top: reading.top,
-        ..blank
-    })
+    Ok(record(subject, model.id(), verdict(bytes, model, limits)?))
 }
 
 /// The object is larger than what is fetched.
 pub fn too_many_bytes(subject: &Subject, model: &Model, max_bytes: u64) -> Record {
     let sentence = format!("{}, and the limit is {}", megabytes(subject.head.size), megabytes(max_bytes));
-    rejected(subject, model, &Rejection { kind: RejectionKind::TooLarge, sentence, dimensions: None })
+    let rejection = Rejection { kind: RejectionKind::TooLarge, sentence, dimensions: None };
+    record(subject, model.id(), rejection.into())
 }
 
 /// The object, or one version of it, went away.
@@ -54,42 +71,49 @@ pub fn of_removal(event: &ObjectEvent) -> Record {
     let head =
         Head { size: 0, etag: None, version_id: event.version_id.clone(), content_type: None, last_modified: None };
     let subject = Subject { event: event.clone(), order: Order::of(event), head };
-    Record { status, size: None, ..empty(&subject, String::new()) }
+    let verdict = Verdict { status, reason: None, why: String::new(), dimensions: None, reading: None };
+    Record { size: None, ..record(&subject, String::new(), verdict) }
 }
 
-fn rejected(subject: &Subject, model: &Model, rejection: &Rejection) -> Record {
-    let reason = match rejection.kind {
-        RejectionKind::NotAnImage => Reason::NotAnImage,
-        RejectionKind::Broken => Reason::Broken,
-        RejectionKind::TooLarge => Reason::TooLarge,
-        RejectionKind::Unsupported => Reason::Unsupported,
-    };
-    Record {
-        reason: Some(reason),
-        why: rejection.sentence.clone(),
-        dimensions: rejection.dimensions,
-        ..empty(subject, model.id())
-    }
-}
-
-fn empty(subject: &Subject, model: String) -> Record {
+fn record(subject: &Subject, model: String, verdict: Verdict) -> Record {
+    let seen = verdict.reading.as_ref().map(seen).unwrap_or_default();
+    let top = verdict.reading.map(|reading| reading.top).unwrap_or_default();
+    let head = &subject.head;
     Record {
         bucket: subject.event.bucket.clone(),
         key: subject.event.key.clone(),
         order: subject.order.clone(),
         model,
-        status: Status::Rejected,
-        reason: None,
-        why: String::new(),
-        label: None,
-        confidence: None,
-        top: Vec::new(),
-        dimensions: None,
-        size: Some(subject.head.size),
-        content_type: subject.head.content_type.clone(),
-        etag: subject.head.etag.clone(),
-        version_id: subject.head.version_id.clone().or_else(|| subject.event.version_id.clone()),
-        seen: Vec::new(),
+        status: verdict.status,
+        reason: verdict.reason,
+        why: verdict.why,
+        label: top.first().map(|best| best.label.clone()),
+        confidence: top.first().map(|best| best.confidence),
+        top,
+        dimensions: verdict.dimensions,
+        size: Some(head.size),
+        content_type: head.content_type.clone(),
+        etag: head.etag.clone(),
+        version_id: head.version_id.clone().or_else(|| subject.event.version_id.clone()),
+        seen,
+    }
+}
+
+impl From<Rejection> for Verdict {
+    fn from(rejection: Rejection) -> Verdict {
+        let reason = match rejection.kind {
+            RejectionKind::NotAnImage => Reason::NotAnImage,
+            RejectionKind::Broken => Reason::Broken,
+            RejectionKind::TooLarge => Reason::TooLarge,
+            RejectionKind::Unsupported => Reason::Unsupported,
+        };
+        Verdict {
+            status: Status::Rejected,
+            reason: Some(reason),
+            why: rejection.sentence,
+            dimensions: rejection.dimensions,
+            reading: None,
+        }
     }
 }
 

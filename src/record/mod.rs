@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::classifier::Guess;
 use crate::event::{ObjectEvent, Timestamp};
-pub use make::{Subject, of_picture, of_removal, too_many_bytes};
+pub use make::{Subject, Verdict, of_picture, of_removal, too_many_bytes, verdict};
 
 /// One row: what one model saw in one version of one object, or that the version or object went away.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,7 +2,6 @@
 
 use async_trait::async_trait;
 
-#[cfg(feature = "cassandra")]
 pub mod cassandra;
 #[cfg(feature = "cli")]
 pub mod embedded;

@@ -1,0 +1,71 @@
+//! How a command ends when it does not end well.
+
+use std::io;
+use std::process::ExitCode;
+
+use crate::config::{ConfigError, PROGRAM};
+
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// Exit 1, with a sentence.
+    Failed(String),
+    /// Exit 1; everything is said already.
+    Said,
+    /// Exit 2, with a sentence.
+    Usage(String),
+    /// Whoever read our output has enough of it.
+    ClosedPipe,
+}
+
+impl Failure {
+    #[allow(clippy::print_stderr, reason = "this is where a command's last words are said")]
+    pub(super) fn report(self) -> ExitCode {
+        match self {
+            Failure::Failed(sentence) => {
+                eprintln!("{PROGRAM}: {sentence}");
+                ExitCode::from(1)
+            }
+            Failure::Said => ExitCode::from(1),
+            Failure::Usage(sentence) => {
+                eprintln!("{PROGRAM}: {sentence}");
+                ExitCode::from(2)
+            }
+            Failure::ClosedPipe => ExitCode::SUCCESS,
+        }
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Failure {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Failure::ClosedPipe,
+            _ => Failure::Failed(error.to_string()),
+        }
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Failure {
+        Failure::Usage(error.to_string())
+    }
+}
+
+/// Errors that are sentences of their own.
+macro_rules! failed {
+    ($($error:ty),+ $(,)?) => {
+        $(impl From<$error> for Failure {
+            fn from(error: $error) -> Failure {
+                Failure::Failed(error.to_string())
+            }
+        })+
+    };
+}
+
+failed!(
+    crate::classifier::ModelError,
+    crate::local::CredentialsError,
+    crate::local::StoreError,
+    crate::objects::FetchError,
+    crate::records::RecordsError,
+    serde_json::Error,
+);

@@ -1,0 +1,81 @@
+//! What several commands need: the records' home, the model, the function.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use etcetera::BaseStrategy;
+
+use super::failure::Failure;
+use crate::classifier::Model;
+use crate::config::{DATA, PROGRAM, Settings};
+use crate::function::Function;
+use crate::objects::Objects;
+use crate::pipeline::Pipeline;
+use crate::records::Records;
+use crate::records::cassandra::Cassandra;
+use crate::records::embedded::Embedded;
+
+const RECORDS_FILE: &str = "records.sqlite";
+
+/// The folder of records and objects; made if it is not there.
+pub(super) fn data_folder(settings: &Settings) -> Result<PathBuf, Failure> {
+    let folder = match &settings.data {
+        Some(folder) => folder.clone(),
+        None => etcetera::choose_base_strategy()
+            .map_err(|error| Failure::Failed(format!("no data folder ({error}): name one with --data or {DATA}")))?
+            .data_dir()
+            .join(PROGRAM),
+    };
+    std::fs::create_dir_all(&folder).map_err(|error| {
+        let folder = folder.display();
+        Failure::Failed(format!("cannot make the data folder {folder}: {error}. Name another with --data or {DATA}"))
+    })?;
+    Ok(folder)
+}
+
+pub(super) fn records(settings: &Settings) -> Result<Arc<dyn Records>, Failure> {
+    Ok(match &settings.cassandra {
+        Some(cassandra) => Arc::new(Cassandra::new(cassandra.clone())),
+        None => Arc::new(Embedded::open(&data_folder(settings)?.join(RECORDS_FILE))?),
+    })
+}
+
+pub(super) fn model(settings: &Settings) -> Result<Arc<Model>, Failure> {
+    Ok(Arc::new(match &settings.model {
+        Some(folder) => Model::from_folder(folder)?,
+        None => Model::embedded()?,
+    }))
+}
+
+/// The model that is asked for: the flag's, else the one in use.
+pub(super) fn model_id(flag: Option<String>, settings: &Settings) -> Result<String, Failure> {
+    match flag {
+        Some(id) => Ok(id),
+        None => Ok(model(settings)?.id()),
+    }
+}
+
+pub(super) fn function(
+    settings: &Settings,
+    objects: Arc<dyn Objects>,
+    records: Arc<dyn Records>,
+    model: Arc<Model>,
+) -> Function {
+    let pipeline = Pipeline::new(objects, records, model, settings.limits, settings.max_bytes);
+    Function::new(pipeline, settings.eventbridge_keys)
+}
+
+/// `300ms`, `5s`, `2m`, or seconds without a unit.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let number: u64 = digits.parse().map_err(|_| "use a number and ms, s, m or h, as in 5s".to_owned())?;
+    let milliseconds = match &text[digits.len()..] {
+        "ms" => 1,
+        "s" | "" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        other => return Err(format!("{other} is no unit: use ms, s, m or h")),
+    };
+    number.checked_mul(milliseconds).map(Duration::from_millis).ok_or_else(|| "too long".into())
+}

@@ -1,0 +1,152 @@
+//! The command line: one file a command, thin. Data goes to stdout, the rest to stderr.
+
+mod classify;
+mod demo;
+mod env;
+mod event;
+mod failure;
+mod get;
+mod home;
+mod invoke;
+mod list;
+mod model;
+mod object_url;
+mod output;
+mod samples;
+mod serve;
+mod stats;
+
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+
+use crate::config::{self, Settings};
+use crate::telemetry;
+use failure::Failure;
+
+const EXAMPLES: &str = "Examples:
+  spotter demo                           the whole way of some pictures, in one process
+  spotter classify 7.jpg                 your own picture, no bucket
+  spotter serve                          an S3 endpoint and a page, staying up
+  eval \"$(spotter env)\"                  credentials for aws, boto3, rclone in this shell
+  aws s3 cp 7.png s3://pictures/
+  spotter get s3://pictures/7.png --wait 5s
+  spotter list --label 7 --format json
+  spotter invoke events/s3-put.json --dry-run
+
+Exit codes: 0 done, 1 failed or no such record, 2 usage.";
+
+#[derive(Debug, Parser)]
+#[command(name = "spotter", version, about, after_help = EXAMPLES, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    globals: Globals,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Upload sample pictures to a bucket in this process, classify them, ask for the records
+    Demo,
+    /// Run an S3 endpoint and a page, and classify what is uploaded, until Ctrl-C
+    Serve(serve::Serve),
+    /// Print the shell variables that lead aws, boto3 and spotter to `spotter serve`
+    Env,
+    /// Classify picture files without a bucket
+    Classify(classify::Classify),
+    /// What is this object now?
+    Get(get::Get),
+    /// The newest records
+    #[command(visible_alias = "ls")]
+    List(list::List),
+    /// How many records of each kind
+    Stats(stats::Stats),
+    /// Handle an event from a file, as the function would
+    Invoke(invoke::Invoke),
+    /// Make the event that an object's creation would have sent
+    Event(event::Event),
+    /// The model in use
+    #[command(subcommand)]
+    Model(model::Command),
+    /// Print shell completions
+    Completions {
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Flags that every command takes; each replaces what its variable says.
+#[derive(Debug, Args)]
+struct Globals {
+    /// Records in Cassandra instead of a file: host:port[,host:port…] [env: SPOTTER_CASSANDRA]
+    #[arg(long, global = true, value_name = "NODES", help_heading = "Global options")]
+    cassandra: Option<String>,
+    /// Folder for records and objects [env: SPOTTER_DATA] [default: the platform's data folder]
+    #[arg(long, global = true, value_name = "FOLDER", help_heading = "Global options")]
+    data: Option<PathBuf>,
+    /// Folder of another model: manifest.json and model.onnx [env: SPOTTER_MODEL]
+    #[arg(long = "model-folder", global = true, value_name = "FOLDER", help_heading = "Global options")]
+    model_folder: Option<PathBuf>,
+    /// The bucket's endpoint [env: AWS_ENDPOINT_URL]
+    #[arg(long, global = true, value_name = "URL", help_heading = "Global options")]
+    endpoint_url: Option<String>,
+    /// The bucket's region [env: AWS_REGION]
+    #[arg(long, global = true, help_heading = "Global options")]
+    region: Option<String>,
+    /// A profile of the AWS configuration [env: AWS_PROFILE]
+    #[arg(long, global = true, help_heading = "Global options")]
+    profile: Option<String>,
+}
+
+impl Globals {
+    fn settings(self) -> Result<Settings, Failure> {
+        let mut settings = Settings::from_env()?;
+        if let Some(nodes) = self.cassandra {
+            settings.use_cassandra(&nodes)?;
+        }
+        settings.data = self.data.or(settings.data);
+        settings.model = self.model_folder.or(settings.model);
+        settings.s3.endpoint_url = self.endpoint_url;
+        settings.s3.region = self.region;
+        settings.s3.profile = self.profile;
+        Ok(settings)
+    }
+}
+
+/// Runs the command of this process's arguments.
+pub fn main() -> ExitCode {
+    let Cli { globals, command } = Cli::parse();
+    telemetry::to_terminal();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return Failure::from(error).report(),
+    };
+    match runtime.block_on(run(globals, command)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+async fn run(globals: Globals, command: Command) -> Result<(), Failure> {
+    if let Command::Completions { shell } = command {
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut Cli::command(), config::PROGRAM, &mut script);
+        return Ok(io::Write::write_all(&mut io::stdout(), &script)?);
+    }
+    let settings = globals.settings()?;
+    match command {
+        Command::Demo => demo::run(settings).await,
+        Command::Serve(serve) => serve.run(settings).await,
+        Command::Env => env::run(&settings),
+        Command::Classify(classify) => classify.run(&settings),
+        Command::Get(get) => get.run(&settings).await,
+        Command::List(list) => list.run(&settings).await,
+        Command::Stats(stats) => stats.run(&settings).await,
+        Command::Invoke(invoke) => invoke.run(&settings).await,
+        Command::Event(event) => event.run(&settings).await,
+        Command::Model(command) => command.run(&settings),
+        Command::Completions { .. } => Ok(()),
+    }
+}

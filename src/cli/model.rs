@@ -1,0 +1,35 @@
+//! `spotter model`: the model in use.
+
+use clap::Subcommand;
+
+use super::failure::Failure;
+use super::home;
+use super::output::{Format, FormatArgs, line};
+use crate::config::Settings;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Its manifest
+    Show {
+        #[command(flatten)]
+        format: FormatArgs,
+    },
+}
+
+impl Command {
+    pub(super) fn run(self, settings: &Settings) -> Result<(), Failure> {
+        let Command::Show { format } = self;
+        let model = home::model(settings)?;
+        let manifest = model.manifest();
+        if format.chosen() != Format::Table {
+            return line(&serde_json::to_string(manifest)?);
+        }
+        let origin = settings.model.as_ref().map_or("the binary".into(), |folder| folder.display().to_string());
+        line(&format!("model       {} in {origin}", model.id()))?;
+        line(&format!("labels      {}", manifest.labels.join(" ")))?;
+        line(&format!("input       {:?} {:?}", manifest.input.layout, manifest.input.shape))?;
+        line(&format!("preprocess  {}", serde_json::to_string(&manifest.preprocess)?))?;
+        line(&format!("threshold   {}", manifest.threshold))?;
+        line(&format!("sha256      {}", manifest.sha256))
+    }
+}

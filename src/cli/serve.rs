@@ -1,0 +1,140 @@
+//! `spotter serve`: an S3 endpoint whose uploads are classified, and a page that shows the records.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+
+use clap::Args;
+use time::OffsetDateTime;
+use tokio::net::TcpListener;
+
+use super::failure::Failure;
+use super::output::{line, note, short_row};
+use super::{env, home};
+use crate::config::Settings;
+use crate::function::Answer;
+use crate::local::{Credentials, Endpoint, Store, client, dispatch, page};
+use crate::objects::S3Objects;
+use crate::pipeline::{Handled, Outcome, Steps};
+
+const OBJECTS_FOLDER: &str = "objects";
+const FIRST_BUCKET: &str = "pictures";
+const S3_PORT: u16 = 9000;
+const PAGE_PORT: u16 = 8080;
+/// Ports that are tried after a usual one that is busy.
+const NEXT_PORTS: u16 = 20;
+
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    /// Port of the S3 endpoint [default: 9000, or the next free one]
+    #[arg(long)]
+    port: Option<u16>,
+    /// Port of the page [default: 8080, or the next free one]
+    #[arg(long)]
+    page_port: Option<u16>,
+    /// Address to listen on; another than loopback is reached from other machines
+    #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    bind: IpAddr,
+}
+
+impl Serve {
+    pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
+        let data = home::data_folder(&settings)?;
+        let store = Store::open(&data.join(OBJECTS_FOLDER))?;
+        let credentials = Credentials::load_or_create(&data)?;
+        store.create_bucket(FIRST_BUCKET)?;
+        let (records, model) = (home::records(&settings)?, home::model(&settings)?);
+
+        let s3 = listen(self.bind, self.port, S3_PORT).await?;
+        let page = listen(self.bind, self.page_port, PAGE_PORT).await?;
+        let (s3_url, page_url) = (url(s3.local_addr()?), url(page.local_addr()?));
+        let origins = origins(page.local_addr()?);
+        let endpoint = Endpoint::start(store.clone(), s3, &credentials, origins)?;
+        std::fs::write(env::endpoint_file(&data), &s3_url)?;
+        line(&format!("S3    {s3_url}   bucket {FIRST_BUCKET} (every bucket is watched)"))?;
+        line(&format!("page  {page_url}"))?;
+        note(&format!("other terminal:  eval \"$(spotter env)\" && aws s3 cp 7.png s3://{FIRST_BUCKET}/"));
+
+        let objects = Arc::new(S3Objects::new(client(&s3_url, &credentials)));
+        let router = page::router(page::PageState { records: records.clone(), model: model.id(), s3_endpoint: s3_url });
+        let function = Arc::new(home::function(&settings, objects, records, model));
+        let ended = tokio::select! {
+            ended = dispatch::run(&store, &function, print) => ended.map_err(Failure::from),
+            ended = page::serve(page, router) => ended.map_err(Failure::from),
+            ended = interrupted() => ended.map_err(Failure::from),
+        };
+        endpoint.shutdown().await;
+        // What was not delivered is still queued, and is delivered at the next start.
+        forget(&env::endpoint_file(&data));
+        ended
+    }
+}
+
+/// A usual port that is busy gives way to the next free one, aloud; one that was asked for does not.
+async fn listen(address: IpAddr, asked: Option<u16>, usual: u16) -> Result<TcpListener, Failure> {
+    let busy = |port: u16, error: io::Error| Failure::Failed(format!("cannot listen on {address}:{port}: {error}"));
+    if let Some(port) = asked {
+        return TcpListener::bind((address, port)).await.map_err(|error| busy(port, error));
+    }
+    for port in usual..usual + NEXT_PORTS {
+        match TcpListener::bind((address, port)).await {
+            Ok(listener) => {
+                if port != usual {
+                    note(&format!("port {usual} is busy, so {port}"));
+                }
+                return Ok(listener);
+            }
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+            Err(error) => return Err(busy(port, error)),
+        }
+    }
+    Err(Failure::Failed(format!("ports {usual} to {} are all busy: choose one", usual + NEXT_PORTS - 1)))
+}
+
+fn url(address: SocketAddr) -> String {
+    format!("http://{address}")
+}
+
+/// Where the page's own requests come from.
+fn origins(page: SocketAddr) -> Vec<String> {
+    vec![url(page), format!("http://localhost:{}", page.port())]
+}
+
+fn forget(file: &Path) {
+    // Left behind, it only makes `spotter env` name an endpoint that is not there.
+    let _ = std::fs::remove_file(file);
+}
+
+/// Ctrl-C, or a polite kill.
+async fn interrupted() -> io::Result<()> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+/// One line an object, as it happens.
+fn print(answer: &Answer) {
+    for (event, Handled { outcome, steps }) in &answer.objects {
+        let told = match outcome {
+            Outcome::Recorded(record) => format!("{}  {}", short_row(record).join("  "), took(steps)),
+            Outcome::Superseded(why) => format!("superseded: {why}"),
+            Outcome::Ignored(why) => format!("s3://{}/{}  ignored: {why}", event.bucket, event.key),
+            Outcome::Retry(why) => format!("s3://{}/{}  will be tried again: {why}", event.bucket, event.key),
+        };
+        let now = OffsetDateTime::now_utc();
+        // The terminal may be gone; the work goes on.
+        let _ = line(&format!("{:02}:{:02}:{:02}  {told}", now.hour(), now.minute(), now.second()));
+    }
+    if let (Err(error), true) = (&answer.body, answer.objects.is_empty()) {
+        note(&format!("spotter: {error}"));
+    }
+}
+
+fn took(steps: &Steps) -> String {
+    let [fetch, classify, write] =
+        [steps.fetch, steps.classify, steps.write].map(|step| step.as_secs_f64() * 1e3);
+    format!("{:.0} ms (fetch {fetch:.1}, classify {classify:.1}, write {write:.1})", fetch + classify + write)
+}

@@ -1,0 +1,53 @@
+//! Logs: one line an object. JSON where a machine reads them, pretty on a terminal.
+
+use tracing_subscriber::EnvFilter;
+
+use crate::event::ObjectEvent;
+use crate::pipeline::{Handled, Outcome};
+use crate::record::Order;
+
+/// What `RUST_LOG` is when it is not set.
+const DEFAULT_LEVELS: &str = "warn,spotter=info";
+
+/// JSON lines on stdout, where Lambda collects them. Call once.
+pub fn to_json() {
+    let levels = EnvFilter::try_from_default_env().unwrap_or_else(|_| DEFAULT_LEVELS.into());
+    let subscriber = tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(levels);
+    // A second call finds the first one's subscriber and leaves it.
+    let _ = subscriber.try_init();
+}
+
+/// Lines for people on stderr, warnings only unless `RUST_LOG` says more. Call once.
+pub fn to_terminal() {
+    let levels = EnvFilter::try_from_default_env().unwrap_or_else(|_| "error".into());
+    let subscriber = tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false).with_env_filter(levels);
+    let _ = subscriber.try_init();
+}
+
+/// One line about one object's outcome.
+pub fn outcome(event: &ObjectEvent, handled: &Handled) {
+    let (bucket, key, seq) = (event.bucket.as_str(), event.key.as_str(), Order::of(event).seq);
+    let trace_id = event.trace_id.as_deref();
+    let [fetch_ms, classify_ms, write_ms] =
+        [handled.steps.fetch, handled.steps.classify, handled.steps.write].map(|step| step.as_secs_f64() * 1e3);
+    match &handled.outcome {
+        Outcome::Recorded(record) => tracing::info!(
+            bucket,
+            key,
+            seq,
+            trace_id,
+            outcome = "recorded",
+            status = record.status.as_str(),
+            label = record.label.as_deref(),
+            confidence = record.confidence,
+            model = record.model,
+            why = record.why,
+            fetch_ms,
+            classify_ms,
+            write_ms,
+        ),
+        Outcome::Superseded(why) => tracing::warn!(bucket, key, seq, trace_id, outcome = "superseded", why),
+        Outcome::Ignored(why) => tracing::info!(bucket, key, seq, trace_id, outcome = "ignored", why),
+        Outcome::Retry(why) => tracing::error!(bucket, key, seq, trace_id, outcome = "retry", why),
+    }
+}
