@@ -20,16 +20,18 @@ pub enum EventError {
     #[error("{}`{field}` is missing or empty", of(.object))]
     Missing { field: String, object: String },
 
-    #[error("{}eventVersion is {version:?}, and Spotter reads major version 2", of(.object))]
+    #[error("{}eventVersion is \"{version}\", and Spotter reads major version 2", of(.object))]
     EventVersion { version: String, object: String },
 
-    #[error("invocationSchemaVersion is {version:?}, and Spotter reads 1.0 and 2.0; set one of them in the batch job")]
+    #[error(
+        "invocationSchemaVersion is \"{version}\", and Spotter reads 1.0 and 2.0; set one of them in the batch job"
+    )]
     BatchSchema { version: String },
 
-    #[error("the key in `{field}` of bucket {bucket} is not URL-encoded: {problem}, in {key:?}; {hint}")]
+    #[error("the key in `{field}` of bucket {bucket} is not URL-encoded: {problem}, in \"{key}\"; {hint}")]
     Key { field: &'static str, bucket: String, key: String, problem: &'static str, hint: &'static str },
 
-    #[error("{}`{field}` is not a time as in RFC 3339: {text:?}", of(.object))]
+    #[error("{}`{field}` is not a time as in RFC 3339: \"{text}\"", of(.object))]
     Time { field: &'static str, text: String, object: String },
 }
 
@@ -46,8 +48,7 @@ impl EventError {
             Value::Object(fields) => {
                 let mut names: Vec<&String> = fields.keys().collect();
                 names.sort();
-                let shown: Vec<String> =
-                    names.iter().take(MAX_NAMES).map(|name| quoted(name).escape_debug().to_string()).collect();
+                let shown: Vec<String> = names.iter().take(MAX_NAMES).map(|name| quoted(name)).collect();
                 match names.len().saturating_sub(MAX_NAMES) {
                     0 => format!("its fields: {}", shown.join(", ")),
                     more => format!("its fields: {} and {more} more", shown.join(", ")),
@@ -83,11 +84,20 @@ pub(super) fn object(bucket: &str, key: &str) -> String {
     }
 }
 
+/// Cut, and on one line whatever it holds: errors go into logs.
 pub(super) fn quoted(text: &str) -> String {
-    match text.char_indices().nth(MAX_QUOTED) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-        None => text.to_owned(),
+    let mut quoted = String::new();
+    for (place, letter) in text.chars().enumerate() {
+        match letter {
+            _ if place == MAX_QUOTED => {
+                quoted.push('…');
+                break;
+            }
+            control if control.is_control() => quoted.extend(control.escape_debug()),
+            letter => quoted.push(letter),
+        }
     }
+    quoted
 }
 
 fn of(object: &str) -> String {
@@ -122,5 +132,7 @@ mod tests {
         assert_eq!(text, "s3://demo: `s3.object.key` is missing or empty");
         let text = EventError::missing("/s3/bucket/name", "", "1.png").to_string();
         assert_eq!(text, "the event's `s3.bucket.name` is missing or empty");
+        let text = EventError::missing("/x", "demo", "it's\n\"new\" 五\u{1b}[1m").to_string();
+        assert_eq!(text, "s3://demo/it's\\n\"new\" 五\\u{1b}[1m: `x` is missing or empty");
     }
 }

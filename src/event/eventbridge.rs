@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::s3::{Encoding, Facts, Fields, size, text, unquoted};
+use super::s3::{Encoding, Facts, Fields, etag, size, text};
 use super::{Change, EventBridgeKeys, EventError, ObjectEvent};
 
 const FIELDS: Fields = Fields {
@@ -47,7 +47,7 @@ pub(super) fn event(value: &Value, keys: EventBridgeKeys) -> Result<ObjectEvent,
         key,
         change,
         version_id,
-        etag: text(value, "/detail/object/etag").map(unquoted),
+        etag: etag(value, "/detail/object/etag"),
         size: value.pointer("/detail/object/size").and_then(size),
         sequencer: text(value, "/detail/object/sequencer").map(str::to_owned),
         event_time,

@@ -54,7 +54,7 @@ pub(super) fn record(record: &Value) -> Result<ObjectEvent, EventError> {
         key,
         change,
         version_id,
-        etag: text(record, "/s3/object/eTag").map(unquoted),
+        etag: etag(record, "/s3/object/eTag"),
         size: record.pointer("/s3/object/size").and_then(size),
         sequencer: text(record, "/s3/object/sequencer").map(str::to_owned),
         event_time,
@@ -109,8 +109,9 @@ fn strip(event_name: &str) -> &str {
     event_name.strip_prefix("s3:").unwrap_or(event_name)
 }
 
-pub(super) fn unquoted(etag: &str) -> String {
-    etag.trim_matches('"').to_owned()
+/// Some senders leave HTTP's quotation marks around it.
+pub(super) fn etag(value: &Value, pointer: &str) -> Option<String> {
+    text(value, pointer).map(|etag| etag.trim_matches('"')).filter(|etag| !etag.is_empty()).map(str::to_owned)
 }
 
 /// Ceph's documentation shows it as a string. Informational, so an unreadable one is none.

@@ -90,6 +90,10 @@ fn facts_of_an_object() {
     assert_eq!((event.size, event.etag.as_deref()), (Some(1024), Some("abc-2")));
     assert_eq!((event.sequencer, event.version_id), (None, None));
     assert_eq!(event.event_time, Some(Timestamp(1_795_226_584_567)));
+    for (etag, expected) in [("\"\"", None), ("", None), ("abc", Some("abc"))] {
+        let event = read(record("ObjectCreated:Put", json!({ "key": "7.png", "eTag": etag }))).unwrap();
+        assert_eq!(event.etag.as_deref(), expected);
+    }
     for size in [json!(-1), json!("many"), json!(1.5), json!({}), Value::Null] {
         let event = read(record("ObjectCreated:Put", json!({ "key": "7.png", "size": size }))).unwrap();
         assert_eq!(event.size, None);
