@@ -1,8 +1,13 @@
 //! The integration tests: one binary, so that one link serves them all.
 
 mod harness;
+mod pictures;
 
 fn main() -> std::process::ExitCode {
-    let trials = Vec::new();
+    if let Some(code) = pictures::decode_and_report() {
+        return code;
+    }
+    let mut trials = Vec::new();
+    trials.extend(pictures::trials());
     harness::run(trials)
 }
