@@ -2,11 +2,16 @@
 
 mod events;
 mod harness;
+mod pictures;
 mod records;
 
 fn main() -> std::process::ExitCode {
+    if let Some(code) = pictures::decode_and_report() {
+        return code;
+    }
     let mut trials = Vec::new();
     trials.extend(events::trials());
+    trials.extend(pictures::trials());
     trials.extend(records::trials());
     harness::run(trials)
 }

@@ -1,9 +1,38 @@
 //! Encoded bytes to upright pixels, under limits, without a panic.
+//!
+//! [`decode`] looks at the bytes (never at a name), reads the header, checks what the pixels will cost, and only
+//! then decodes. Every way is bounded by counts: pixels, scans, chunks, bytes of memory.
+//!
+//! Grey is Rec. 601 luma, rounded as Pillow's `convert("L")` does; a YCbCr JPEG gives its Y untouched. Samples of 16
+//! bits keep their upper 8. Transparency is composited, see [`canvas`]. Colour profiles are ignored.
+
+mod bmp;
+mod budget;
+mod canvas;
+mod colour;
+mod gif;
+mod ifd;
+mod jpeg;
+mod jpeg_markers;
+mod orientation;
+mod pieces;
+mod png;
+mod sniff;
+mod tiff;
+mod tiff_pixels;
+mod webp;
+mod webp_container;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use budget::Budget;
+use canvas::Canvas;
+use sniff::Format;
 
 /// Bounds that are checked before anything is allocated.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Largest picture, in pixels.
+    /// Largest picture, in pixels. Memory over the encoded bytes stays under 6 bytes times this + 16 MB.
     pub pixels: u64,
 }
 
@@ -20,6 +49,16 @@ pub enum Channels {
     Luma,
     /// Interleaved RGB, three bytes a pixel.
     Rgb,
+}
+
+impl Channels {
+    /// Bytes of one pixel.
+    pub fn count(self) -> usize {
+        match self {
+            Channels::Luma => 1,
+            Channels::Rgb => 3,
+        }
+    }
 }
 
 /// An upright picture without alpha: `pixels` is row by row, `width * height * channels` bytes.
@@ -49,6 +88,60 @@ pub enum RejectionKind {
     TooLarge,
     Unsupported,
 }
-pub fn decode(_: &[u8], _: Channels, _: Limits) -> Result<Picture, Rejection> {
-    unreachable!()
+
+impl Rejection {
+    fn new(kind: RejectionKind, sentence: impl Into<String>) -> Rejection {
+        Rejection { kind, sentence: sentence.into(), dimensions: None }
+    }
+
+    fn broken(sentence: impl Into<String>) -> Rejection {
+        Rejection::new(RejectionKind::Broken, sentence)
+    }
+
+    fn too_large(sentence: impl Into<String>) -> Rejection {
+        Rejection::new(RejectionKind::TooLarge, sentence)
+    }
+
+    fn unsupported(sentence: impl Into<String>) -> Rejection {
+        Rejection::new(RejectionKind::Unsupported, sentence)
+    }
+
+    fn not_an_image(sentence: impl Into<String>) -> Rejection {
+        Rejection::new(RejectionKind::NotAnImage, sentence)
+    }
+
+    /// The same, with the dimensions that the header gave, unless they are known already.
+    fn of(mut self, width: u32, height: u32) -> Rejection {
+        self.dimensions.get_or_insert((width, height));
+        self
+    }
 }
+
+/// The upright pixels of an encoded picture; of an animation, those of its first frame.
+///
+/// # Errors
+///
+/// A [`Rejection`] for whatever is no picture, a picture in a format that is not read, one over the limits, or one
+/// that is damaged or cut short: half a picture is never given silently.
+pub fn decode(bytes: &[u8], channels: Channels, limits: Limits) -> Result<Picture, Rejection> {
+    let format = sniff::sniff(bytes)?;
+    let budget = Budget::new(channels, limits);
+    // Decoders have panicked on hostile input before. The closure owns all that it changes.
+    let decoded = catch_unwind(AssertUnwindSafe(|| decode_as(format, bytes, &budget)));
+    decoded.unwrap_or_else(|_| Err(Rejection::broken(format!("the decoder gave up ({})", format.name()))))
+}
+
+fn decode_as(format: Format, bytes: &[u8], budget: &Budget) -> Result<Picture, Rejection> {
+    let canvas: Canvas = match format {
+        Format::Jpeg => jpeg::decode(bytes, budget),
+        Format::Png => png::decode(bytes, budget),
+        Format::Gif => gif::decode(bytes, budget),
+        Format::WebP => webp::decode(bytes, budget),
+        Format::Bmp => bmp::decode(bytes, budget),
+        Format::Tiff => tiff::decode(bytes, budget),
+    }?;
+    Ok(canvas.into_picture())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,85 @@
+//! Pictures cut short at every byte, and with bytes changed.
+
+use std::fs;
+
+use libtest_mimic::{Failed, Trial};
+use spotter::decode::RejectionKind;
+
+use super::{File, expected, folder, luma};
+
+/// Changed copies of each picture.
+const COPIES: u64 = 60;
+
+pub(super) fn trials() -> Vec<Trial> {
+    vec![
+        Trial::test("pictures::no_half_picture_passes", no_half_picture_passes),
+        Trial::test("pictures::changed_bytes_never_panic", changed_bytes_never_panic),
+        Trial::test("pictures::a_scan_cut_out_is_noticed", a_scan_cut_out_is_noticed),
+        Trial::test("pictures::what_follows_a_picture_does_not_matter", what_follows_a_picture_does_not_matter),
+    ]
+}
+
+/// A prefix is refused, or gives the very pixels of the whole: only the end of the container is missing then.
+fn no_half_picture_passes() -> Result<(), Failed> {
+    for File { file, .. } in expected()?.files {
+        let bytes = fs::read(folder().join(&file))?;
+        let whole = luma(&bytes)?;
+        for length in 0..bytes.len() {
+            match luma(&bytes[..length]) {
+                Ok(picture) => assert!(picture == whole, "{file}: its first {length} bytes give another picture"),
+                Err(rejection) => {
+                    assert!(!rejection.sentence.contains("gave up"), "{file}: panic at {length}");
+                    let known = length < 12 || rejection.kind == RejectionKind::Broken;
+                    assert!(known, "{file}: {length} bytes are {:?}: {rejection}", rejection.kind);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Any answer but a panic, which would be `the decoder gave up`.
+fn changed_bytes_never_panic() -> Result<(), Failed> {
+    let mut seed = 0x5070_7474_6572_u64;
+    let mut random = move || {
+        // xorshift64
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        seed
+    };
+    for File { file, .. } in expected()?.files {
+        let bytes = fs::read(folder().join(&file))?;
+        for _ in 0..COPIES {
+            let mut changed = bytes.clone();
+            for _ in 0..1 + random() % 4 {
+                let at = (random() % bytes.len() as u64) as usize;
+                changed[at] = random() as u8;
+            }
+            // An error or a picture; decoders' panics are counted by their sentence.
+            if let Err(rejection) = luma(&changed) {
+                assert!(!rejection.sentence.is_empty(), "{file}");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The end-of-image marker is there, the data before it are not.
+fn a_scan_cut_out_is_noticed() -> Result<(), Failed> {
+    for file in ["444.jpg", "420.jpg", "grey.jpg", "cmyk.jpg"] {
+        let bytes = fs::read(folder().join(file))?;
+        let cut = [&bytes[..bytes.len() - bytes.len() / 3], b"\xff\xd9"].concat();
+        assert_eq!(luma(&cut).map_err(|rejection| rejection.kind), Err(RejectionKind::Broken), "{file}");
+    }
+    Ok(())
+}
+
+fn what_follows_a_picture_does_not_matter() -> Result<(), Failed> {
+    for File { file, .. } in expected()?.files {
+        let bytes = fs::read(folder().join(&file))?;
+        let longer = [bytes.as_slice(), b"\0\0\xff\xd8 and more"].concat();
+        assert_eq!(luma(&longer)?, luma(&bytes)?, "{file}");
+    }
+    Ok(())
+}

@@ -1,0 +1,190 @@
+//! The bound on memory: 6 bytes × 25 million pixels + 16 MB over the encoded bytes. Each picture is decoded by a
+//! process of its own (this binary again), which reports its largest resident size.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+use std::{env, fs};
+
+use libtest_mimic::{Failed, Trial};
+use spotter::decode::{Channels, Limits, RejectionKind, decode};
+
+use super::hostile::png_chunk;
+
+/// Names the file that the process shall decode, instead of running tests.
+const DECODE: &str = "SPOTTER_TEST_DECODE";
+const CHANNELS: &str = "SPOTTER_TEST_CHANNELS";
+
+const SIDE: u32 = 5_000;
+const LIMIT: u64 = 6 * 25_000_000 + 16_000_000;
+
+type Maker = fn() -> Result<Vec<u8>, Failed>;
+
+pub(super) fn trials() -> Vec<Trial> {
+    // Whether the picture of 25 megapixels is decoded as luma, and as RGB, or refused for its need of memory.
+    let cases: [(&str, Maker, bool, bool); 12] = [
+        ("jpeg_baseline_444", || Ok(jpeg(false, 0x11, SIDE)), true, true),
+        ("jpeg_progressive_420", || Ok(jpeg(true, 0x22, SIDE)), true, false),
+        ("jpeg_progressive_444", || Ok(jpeg(true, 0x11, SIDE)), false, false),
+        ("jpeg_progressive_444_of_20_megapixels", || Ok(jpeg(true, 0x11, 4_472)), true, false),
+        ("png_16_bit_rgba", || png(false), true, true),
+        ("png_16_bit_rgba_interlaced", || png(true), true, true),
+        ("webp_lossless_alpha", webp, true, true),
+        ("gif", gif, true, true),
+        ("bmp_32_bit", bmp, true, true),
+        ("tiff_16_bit_rgba_in_strips", || tiff(16), true, true),
+        ("tiff_16_bit_rgba_in_one_strip", || tiff(SIDE), false, false),
+        ("tiff_16_bit_rgba_of_half_the_size_in_one_strip", || tiff_of(SIDE / 2, SIDE / 2), true, true),
+    ];
+    let mut trials = Vec::new();
+    for (name, make, as_luma, as_rgb) in cases {
+        let test = move || {
+            let picture = tempfile::NamedTempFile::new()?;
+            picture.as_file().write_all(&make()?)?;
+            check(picture.path(), "luma", as_luma)?;
+            check(picture.path(), "rgb", as_rgb)
+        };
+        let trial = Trial::test(format!("pictures::memory_{name}"), test);
+        trials.push(trial.with_ignored_flag(!cfg!(target_os = "linux")));
+    }
+    trials
+}
+
+fn check(path: &Path, channels: &str, accepted: bool) -> Result<(), Failed> {
+    let output = Command::new(env::current_exe()?).env(DECODE, path).env(CHANNELS, channels).output()?;
+    let report = String::from_utf8(output.stdout)?;
+    let (outcome, bytes) = report.trim().rsplit_once(' ').ok_or("no report")?;
+    let bytes: u64 = bytes.parse()?;
+    if bytes > LIMIT {
+        return Err(format!("{channels}: {bytes} bytes over base, {LIMIT} are allowed").into());
+    }
+    if outcome.starts_with("decoded") != accepted {
+        return Err(format!("{channels}: {outcome}").into());
+    }
+    if env::var_os("SPOTTER_TEST_VERBOSE").is_some() {
+        println!("{channels}: {outcome}, {:.1} MB", bytes as f64 / 1e6);
+    }
+    Ok(())
+}
+
+/// In a process that was started by [`check`]: decodes the file, and prints the outcome and the bytes of memory over
+/// what was held before. `None` in any other process.
+pub fn decode_and_report() -> Option<ExitCode> {
+    let path = env::var_os(DECODE)?;
+    let channels = if env::var(CHANNELS).as_deref() == Ok("rgb") { Channels::Rgb } else { Channels::Luma };
+    let bytes = fs::read(path).expect("the file is there");
+    let before = status("VmRSS:");
+    let outcome = match decode(&bytes, channels, Limits::default()) {
+        Ok(picture) => format!("decoded {}×{}", picture.width, picture.height),
+        Err(rejection) if rejection.kind == RejectionKind::TooLarge => format!("refused: {rejection}"),
+        Err(rejection) => format!("failed: {rejection}"),
+    };
+    println!("{outcome} {}", status("VmHWM:").saturating_sub(before));
+    Some(ExitCode::SUCCESS)
+}
+
+/// A size from `/proc/self/status`, in bytes.
+fn status(name: &str) -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap_or(0) * 1_024
+}
+
+/// A flat grey JPEG: each Huffman table has one code, a zero bit, so that all data are zeros.
+fn jpeg(progressive: bool, sampling: u8, side: u32) -> Vec<u8> {
+    let [s1, s0] = (side as u16).to_be_bytes();
+    let mut file = b"\xff\xd8\xff\xdb\0\x43\0".to_vec();
+    file.extend_from_slice(&[1; 64]);
+    file.extend_from_slice(&[0xff, if progressive { 0xc2 } else { 0xc0 }, 0, 17, 8, s1, s0, s1, s0, 3]);
+    file.extend_from_slice(&[1, sampling, 0, 2, 0x11, 0, 3, 0x11, 0]);
+    for table in [0x00, 0x10] {
+        file.extend_from_slice(&[0xff, 0xc4, 0, 20, table, 1]);
+        file.extend_from_slice(&[0; 16]);
+    }
+    let last = if progressive { 0 } else { 63 };
+    file.extend_from_slice(&[0xff, 0xda, 0, 12, 3, 1, 0, 2, 0, 3, 0, 0, last, 0]);
+    let luma_blocks = usize::from(sampling >> 4) * usize::from(sampling & 15);
+    let unit = 8 * u32::from(sampling >> 4);
+    let units = (side.div_ceil(unit) as usize).pow(2);
+    // One bit a block for its DC, and one for the end of its AC.
+    let bits = units * (luma_blocks + 2) * if progressive { 1 } else { 2 };
+    file.resize(file.len() + bits.div_ceil(8), 0);
+    file.extend_from_slice(b"\xff\xd9");
+    file
+}
+
+fn png(interlaced: bool) -> Result<Vec<u8>, Failed> {
+    // Interlaced, the same data have some more bytes for filters: two more rows hold them.
+    let height = if interlaced { SIDE + 2 } else { SIDE };
+    let mut file = Vec::new();
+    let mut encoder = png::Encoder::new(&mut file, SIDE, height);
+    encoder.set_color(png::ColorType::Rgba);
+    encoder.set_depth(png::BitDepth::Sixteen);
+    encoder.set_compression(png::Compression::Fastest);
+    encoder.set_filter(png::Filter::NoFilter);
+    let mut writer = encoder.write_header()?;
+    let mut stream = writer.stream_writer()?;
+    let row = vec![0; SIDE as usize * 8];
+    for _ in 0..height {
+        stream.write_all(&row)?;
+    }
+    stream.finish()?;
+    writer.finish()?;
+    if interlaced {
+        let mut head = b"IHDR".to_vec();
+        head.extend_from_slice(&SIDE.to_be_bytes());
+        head.extend_from_slice(&SIDE.to_be_bytes());
+        head.extend_from_slice(&[16, 6, 0, 0, 1]);
+        file.splice(8..33, png_chunk(&head));
+    }
+    Ok(file)
+}
+
+fn webp() -> Result<Vec<u8>, Failed> {
+    let mut file = Vec::new();
+    let pixels: Vec<u8> =
+        (0..SIDE * SIDE).flat_map(|i| [(i / 977) as u8, (i % 977 / 4) as u8, 9, (i / 5_003) as u8]).collect();
+    image::codecs::webp::WebPEncoder::new_lossless(&mut file).encode(
+        &pixels,
+        SIDE,
+        SIDE,
+        image::ExtendedColorType::Rgba8,
+    )?;
+    Ok(file)
+}
+
+fn gif() -> Result<Vec<u8>, Failed> {
+    let mut file = Vec::new();
+    let mut encoder = gif::Encoder::new(&mut file, SIDE as u16, SIDE as u16, &[0, 0, 0, 255, 255, 255])?;
+    let mut frame = gif::Frame::from_indexed_pixels(SIDE as u16, SIDE as u16, vec![0; (SIDE * SIDE) as usize], Some(1));
+    frame.make_lzw_pre_encoded();
+    encoder.write_lzw_pre_encoded_frame(&frame)?;
+    drop(encoder);
+    Ok(file)
+}
+
+fn bmp() -> Result<Vec<u8>, Failed> {
+    let mut file = Vec::new();
+    let pixels = vec![77; (SIDE * SIDE * 4) as usize];
+    image::codecs::bmp::BmpEncoder::new(&mut file).encode(&pixels, SIDE, SIDE, image::ExtendedColorType::Rgba8)?;
+    Ok(file)
+}
+
+fn tiff(rows: u32) -> Result<Vec<u8>, Failed> {
+    tiff_of(SIDE, rows)
+}
+
+fn tiff_of(side: u32, rows: u32) -> Result<Vec<u8>, Failed> {
+    let mut file = std::io::Cursor::new(Vec::new());
+    let mut encoder = tiff::encoder::TiffEncoder::new(&mut file)?
+        .with_compression(tiff::encoder::Compression::Deflate(tiff::encoder::compression::DeflateLevel::Fast));
+    let mut image = encoder.new_image::<tiff::encoder::colortype::RGBA16>(side, side)?;
+    image.rows_per_strip(rows)?;
+    let strip = vec![0x7777_u16; side as usize * rows as usize * 4];
+    while image.next_strip_sample_count() > 0 {
+        let count = image.next_strip_sample_count() as usize;
+        image.write_strip(&strip[..count])?;
+    }
+    image.finish()?;
+    Ok(file.into_inner())
+}
