@@ -12,6 +12,8 @@
 
 pub mod decode;
 pub mod event;
+#[cfg(feature = "cli")]
+pub mod local;
 pub mod objects;
 pub mod record;
 pub mod records;
