@@ -150,7 +150,11 @@ fn parse_nodes(text: &str) -> Result<Vec<String>, ConfigError> {
             return Err(bad());
         }
         let port = port.map_or(Ok(DEFAULT_CASSANDRA_PORT), |port| port.parse().map_err(|_| bad()))?;
-        Ok(if host.contains(':') && !host.starts_with('[') { format!("[{host}]:{port}") } else { format!("{host}:{port}") })
+        Ok(if host.contains(':') && !host.starts_with('[') {
+            format!("[{host}]:{port}")
+        } else {
+            format!("{host}:{port}")
+        })
     };
     text.split(',').map(node).collect()
 }

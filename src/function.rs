@@ -51,8 +51,12 @@ impl Function {
             Ok(delivery) => delivery,
             Err(error) => return Answer { body: Err(error.into()), objects: Vec::new() },
         };
-        let events: Vec<ObjectEvent> =
-            delivery.items.iter().flat_map(|item| item.events.iter().filter_map(|event| event.as_ref().ok())).cloned().collect();
+        let events: Vec<ObjectEvent> = delivery
+            .items
+            .iter()
+            .flat_map(|item| item.events.iter().filter_map(|event| event.as_ref().ok()))
+            .cloned()
+            .collect();
         let mut handled = self.pipeline.handle_all(&events).await.into_iter();
         let items: Vec<Item> = delivery
             .items

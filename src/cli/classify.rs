@@ -4,13 +4,13 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::failure::Failure;
 use super::home;
 use super::output::{self, Format, FormatArgs, csv, line, note, table};
 use crate::config::Settings;
-use crate::record::{self, Verdict};
+use crate::record::{self, Guess, Reason, Status, Verdict};
 
 const CSV_COLUMNS: [&str; 6] = ["path", "status", "reason", "why", "label", "confidence"];
 
@@ -44,8 +44,8 @@ impl Classify {
             let path = file.display().to_string();
             let verdict = record::verdict(&bytes, &model, settings.limits)?;
             match format {
-                Format::Json => line(&json(&path, &verdict).to_string())?,
-                Format::Csv => line(&csv(&json(&path, &verdict), &CSV_COLUMNS))?,
+                Format::Json => line(&serde_json::to_string(&Line::new(&path, &verdict))?)?,
+                Format::Csv => line(&csv(&Line::new(&path, &verdict), &CSV_COLUMNS)?)?,
                 Format::Table => rows.push(output::verdict_row(path, &verdict)),
             }
         }
@@ -65,16 +65,33 @@ fn read(file: &Path) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn json(path: &str, verdict: &Verdict) -> Value {
-    let top = verdict.reading.as_ref().map(|reading| &reading.top[..]).unwrap_or_default();
-    json!({
-        "path": path,
-        "status": verdict.status,
-        "reason": verdict.reason,
-        "why": verdict.why,
-        "label": top.first().map(|guess| &guess.label),
-        "confidence": top.first().map(|guess| guess.confidence),
-        "top": top,
-        "logits": verdict.reading.as_ref().map(|reading| &reading.logits),
-    })
+/// One line of JSON.
+#[derive(Serialize)]
+struct Line<'a> {
+    path: &'a str,
+    status: Status,
+    reason: Option<Reason>,
+    why: &'a str,
+    label: Option<&'a str>,
+    confidence: Option<f32>,
+    top: &'a [Guess],
+    /// As the network gave them, one a label.
+    logits: Option<&'a [f32]>,
+}
+
+impl<'a> Line<'a> {
+    fn new(path: &'a str, verdict: &'a Verdict) -> Line<'a> {
+        let reading = verdict.reading.as_ref();
+        let top = reading.map(|reading| &reading.top[..]).unwrap_or_default();
+        Line {
+            path,
+            status: verdict.status,
+            reason: verdict.reason,
+            why: &verdict.why,
+            label: top.first().map(|best| best.label.as_str()),
+            confidence: top.first().map(|best| best.confidence),
+            top,
+            logits: reading.map(|reading| &reading.logits[..]),
+        }
+    }
 }

@@ -181,7 +181,10 @@ async fn conclude(
         answers.iter().filter(|answer| !is_right(answer)).map(|answer| answer.key.as_str()).collect();
     if lost + twice > 0 || answers.len() < SAMPLES.len() || !wrong.is_empty() || !tally.failures.is_empty() {
         let failures = tally.failures.join("; ");
-        return Err(Failure::Failed(format!("the demo did not go as it should. Wrong: {}. {failures}", wrong.join(", "))));
+        return Err(Failure::Failed(format!(
+            "the demo did not go as it should. Wrong: {}. {failures}",
+            wrong.join(", ")
+        )));
     }
     Ok(())
 }
@@ -194,9 +197,8 @@ fn is_right(answer: &Record) -> bool {
     if answer.key == DELETED {
         return answer.status == Status::Deleted;
     }
-    expected(&answer.key).is_some_and(|(status, label)| {
-        answer.status == status && (label.is_none() || answer.label.as_deref() == label)
-    })
+    expected(&answer.key)
+        .is_some_and(|(status, label)| answer.status == status && (label.is_none() || answer.label.as_deref() == label))
 }
 
 /// xorshift64 (Marsaglia 2003): each run another order.

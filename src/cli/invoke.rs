@@ -8,8 +8,8 @@ use clap::Args;
 use serde_json::Value;
 
 use super::failure::Failure;
-use super::output::{Format, FormatArgs, line, note, table};
 use super::home;
+use super::output::{Format, FormatArgs, line, note, table};
 use crate::config::Settings;
 use crate::event::{self, EventBridgeKeys};
 use crate::function::{Answer, FunctionError};

@@ -64,5 +64,5 @@ impl List {
 }
 
 pub(super) fn time(text: &str) -> Result<Timestamp, String> {
-    Timestamp::parse_rfc3339(text).map_err(|_| "use RFC 3339, as in 2026-11-21T00:00:00Z".to_owned())
+    Timestamp::parse_rfc3339(text).ok_or_else(|| "use RFC 3339, as in 2026-11-21T00:00:00Z".to_owned())
 }

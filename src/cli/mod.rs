@@ -72,9 +72,7 @@ enum Command {
     #[command(subcommand)]
     Model(model::Command),
     /// Print shell completions
-    Completions {
-        shell: clap_complete::Shell,
-    },
+    Completions { shell: clap_complete::Shell },
 }
 
 /// Flags that every command takes; each replaces what its variable says.

@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 
 use clap::{Args, ValueEnum};
+use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
 
 use super::failure::Failure;
@@ -38,7 +39,18 @@ impl FormatArgs {
 
 /// Columns of [`Format::Csv`], named as the fields of the JSON.
 const CSV_COLUMNS: [&str; 12] = [
-    "bucket", "key", "status", "reason", "why", "label", "confidence", "model", "event_time", "version_id", "etag", "size",
+    "bucket",
+    "key",
+    "status",
+    "reason",
+    "why",
+    "label",
+    "confidence",
+    "model",
+    "event_time",
+    "version_id",
+    "etag",
+    "size",
 ];
 
 /// Prints records as they come; a table is printed at the end, because its columns need to know the widest.
@@ -57,12 +69,12 @@ impl Printer {
         self.lines += 1;
         match self.format {
             Format::Table => self.rows.push(table_row(record)),
-            Format::Json => line(&record.to_json().to_string())?,
+            Format::Json => line(&serde_json::to_string(record)?)?,
             Format::Csv => {
                 if self.lines == 1 {
                     line(&CSV_COLUMNS.join(","))?;
                 }
-                line(&csv(&record.to_json(), &CSV_COLUMNS))?;
+                line(&csv(record, &CSV_COLUMNS)?)?;
             }
         }
         Ok(())
@@ -139,9 +151,11 @@ fn shown(c: char) -> String {
     if misleading { c.escape_unicode().to_string() } else { c.to_string() }
 }
 
-/// The named fields of a JSON object as one line of CSV.
-pub(super) fn csv(object: &serde_json::Value, columns: &[&str]) -> String {
-    columns.iter().map(|column| csv_field(&object[column])).collect::<Vec<_>>().join(",")
+/// The named fields of what is an object in JSON, as one line of CSV.
+pub(super) fn csv(row: &impl Serialize, columns: &[&str]) -> Result<String, Failure> {
+    // By way of text: as a `Value`, an f32 would get the digits of an f64.
+    let object: serde_json::Value = serde_json::from_str(&serde_json::to_string(row)?)?;
+    Ok(columns.iter().map(|column| csv_field(&object[column])).collect::<Vec<_>>().join(","))
 }
 
 fn csv_field(value: &serde_json::Value) -> String {

@@ -14,7 +14,8 @@ use super::output::{line, note, short_row};
 use super::{env, home};
 use crate::config::Settings;
 use crate::function::Answer;
-use crate::local::{Credentials, Endpoint, Store, client, dispatch, page};
+use crate::local::page::{self, PageState, loopback_hosts};
+use crate::local::{Credentials, Endpoint, Store, client, dispatch};
 use crate::objects::S3Objects;
 use crate::pipeline::{Handled, Outcome, Steps};
 
@@ -49,7 +50,8 @@ impl Serve {
         let s3 = listen(self.bind, self.port, S3_PORT).await?;
         let page = listen(self.bind, self.page_port, PAGE_PORT).await?;
         let (s3_url, page_url) = (url(s3.local_addr()?), url(page.local_addr()?));
-        let origins = origins(page.local_addr()?);
+        let hosts = hosts(page.local_addr()?);
+        let origins = hosts.iter().map(|host| format!("http://{host}")).collect();
         let endpoint = Endpoint::start(store.clone(), s3, &credentials, origins)?;
         std::fs::write(env::endpoint_file(&data), &s3_url)?;
         line(&format!("S3    {s3_url}   bucket {FIRST_BUCKET} (every bucket is watched)"))?;
@@ -57,11 +59,18 @@ impl Serve {
         note(&format!("other terminal:  eval \"$(spotter env)\" && aws s3 cp 7.png s3://{FIRST_BUCKET}/"));
 
         let objects = Arc::new(S3Objects::new(client(&s3_url, &credentials)));
-        let router = page::router(page::PageState { records: records.clone(), model: model.id(), s3_endpoint: s3_url });
+        let router = page::router(PageState {
+            records: records.clone(),
+            model: model.id(),
+            labels: model.manifest().labels.clone(),
+            s3_endpoint: s3_url,
+            bucket: FIRST_BUCKET.into(),
+            hosts,
+        });
         let function = Arc::new(home::function(&settings, objects, records, model));
         let ended = tokio::select! {
             ended = dispatch::run(&store, &function, print) => ended.map_err(Failure::from),
-            ended = page::serve(page, router) => ended.map_err(Failure::from),
+            ended = page::serve(page, router, std::future::pending()) => ended.map_err(Failure::from),
             ended = interrupted() => ended.map_err(Failure::from),
         };
         endpoint.shutdown().await;
@@ -96,9 +105,13 @@ fn url(address: SocketAddr) -> String {
     format!("http://{address}")
 }
 
-/// Where the page's own requests come from.
-fn origins(page: SocketAddr) -> Vec<String> {
-    vec![url(page), format!("http://localhost:{}", page.port())]
+/// The names under which the page is asked for: whatever else a browser says leads here by DNS rebinding.
+fn hosts(page: SocketAddr) -> Vec<String> {
+    let mut hosts = loopback_hosts(page.port());
+    if !page.ip().is_loopback() {
+        hosts.push(page.to_string());
+    }
+    hosts
 }
 
 fn forget(file: &Path) {
@@ -134,7 +147,6 @@ fn print(answer: &Answer) {
 }
 
 fn took(steps: &Steps) -> String {
-    let [fetch, classify, write] =
-        [steps.fetch, steps.classify, steps.write].map(|step| step.as_secs_f64() * 1e3);
+    let [fetch, classify, write] = [steps.fetch, steps.classify, steps.write].map(|step| step.as_secs_f64() * 1e3);
     format!("{:.0} ms (fetch {fetch:.1}, classify {classify:.1}, write {write:.1})", fetch + classify + write)
 }

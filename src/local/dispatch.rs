@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::{StreamExt, stream};
 
-use super::store::{Notification, Store, StoreError};
+use super::{Notification, Store, StoreError};
 use crate::event::Timestamp;
 use crate::function::{Answer, Function};
 

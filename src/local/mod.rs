@@ -3,11 +3,15 @@
 //! [`Store`] keeps buckets, objects and a queue of notifications; an object's row and its notification commit in
 //! one transaction, so that no crash separates them. [`Endpoint`] speaks S3 in front of it, on the `s3s` crate.
 
+mod client;
 mod credentials;
+pub mod dispatch;
 mod encoding;
 mod endpoint;
+pub mod page;
 mod store;
 
+pub use client::client;
 pub use credentials::{Credentials, CredentialsError};
 pub use encoding::base64;
 pub use endpoint::{Endpoint, EndpointHandle};

@@ -295,11 +295,10 @@ impl Seq {
     fn next(transaction: &Transaction<'_>) -> Result<Self, Failure> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
         let now = i64::try_from(now).unwrap_or(0);
-        let next = transaction.query_row(
-            "UPDATE clock SET last = max(last + 1, ?1) RETURNING last",
-            params![now],
-            |row| row.get(0),
-        )?;
+        let next =
+            transaction.query_row("UPDATE clock SET last = max(last + 1, ?1) RETURNING last", params![now], |row| {
+                row.get(0)
+            })?;
         Ok(Self(next))
     }
 

@@ -7,7 +7,7 @@ mod resize;
 
 use serde::{Deserialize, Serialize};
 
-use crate::decode::{Channels, Picture};
+use crate::decode::Picture;
 
 /// How a manifest says that a picture becomes its model's input.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -74,13 +74,4 @@ pub fn prepare(picture: &Picture, how: &Preprocess, height: usize, width: usize)
         }
     }
     Prepared { tensor: Tensor { channels, height, width, values }, seen }
-}
-
-impl Channels {
-    pub fn count(self) -> usize {
-        match self {
-            Channels::Luma => 1,
-            Channels::Rgb => 3,
-        }
-    }
 }

@@ -1,6 +1,7 @@
 //! The record: a pure function of (event, object bytes, model). No clock, no random id: a retry or a duplicate
 //! makes the same row again.
 
+mod json;
 mod make;
 
 use serde::{Deserialize, Serialize};

@@ -190,7 +190,11 @@ fn uploaded(connection: &Connection, upload: &str) -> Result<Vec<(Part, Segment)
         let segment = Segment { blob: row.get(1)?, size: size_at(row, 2)? };
         let (etag, checksums): (_, String) = (row.get(3)?, row.get(4)?);
         let modified = Timestamp(row.get(5)?);
-        Ok((Part { n: row.get(0)?, size: segment.size, etag, checksums: Checksums::default(), modified }, segment, checksums))
+        Ok((
+            Part { n: row.get(0)?, size: segment.size, etag, checksums: Checksums::default(), modified },
+            segment,
+            checksums,
+        ))
     })?;
     rows.map(|row| {
         let (part, segment, checksums) = row?;

@@ -236,9 +236,15 @@ pub(super) fn insert(
     let seq = Seq::next(transaction)?;
     let size = content.segments.iter().map(|segment| segment.size).sum();
     let id = new_id(transaction, after, bucket, key, seq)?;
-    transaction
-        .prepare_cached("INSERT INTO versions VALUES (?1, ?2, ?3, ?4, false, ?5, ?6, ?7)")?
-        .execute(params![seq.0, bucket.name, key.as_bytes(), id, sql_size(size), content.etag, content.attributes])?;
+    transaction.prepare_cached("INSERT INTO versions VALUES (?1, ?2, ?3, ?4, false, ?5, ?6, ?7)")?.execute(params![
+        seq.0,
+        bucket.name,
+        key.as_bytes(),
+        id,
+        sql_size(size),
+        content.etag,
+        content.attributes
+    ])?;
     let mut statement = transaction.prepare_cached("INSERT INTO segments VALUES (?1, ?2, ?3, ?4)")?;
     for (n, segment) in content.segments.iter().enumerate() {
         statement.execute(params![seq.0, sql_size(n as u64), segment.blob, sql_size(segment.size)])?;
@@ -289,8 +295,7 @@ fn remove(
     };
     let seq = Seq::next(transaction)?;
     let version_id = bucket.versioning.is_some().then_some(id);
-    let change =
-        Change { name: "ObjectRemoved:Delete", bucket: &bucket.name, key, size: None, etag: None, version_id };
+    let change = Change { name: "ObjectRemoved:Delete", bucket: &bucket.name, key, size: None, etag: None, version_id };
     queue(transaction, after, seq, &event(&change, seq))?;
     Ok(Removed { version_id: version_id.map(str::to_owned), marker })
 }
@@ -358,12 +363,7 @@ pub(super) fn find(
 }
 
 /// Fails where `condition` does not hold of the key's current version.
-pub(super) fn check(
-    connection: &Connection,
-    bucket: &Bucket,
-    key: &str,
-    condition: &Condition,
-) -> Result<(), Failure> {
+pub(super) fn check(connection: &Connection, bucket: &Bucket, key: &str, condition: &Condition) -> Result<(), Failure> {
     if *condition == Condition::Always {
         return Ok(());
     }
