@@ -1,1 +1,46 @@
-fn main() {}
+//! `bootstrap`: Spotter on AWS Lambda. It answers every envelope in its own shape.
+//!
+//! INIT loads the model and makes the S3 client, neither of which needs the network, and connects to the database
+//! beside them. It never fails: what is wrong is the answer of every invocation instead, so that events come again.
+
+use std::sync::Arc;
+
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use serde_json::Value;
+use spotter::classifier::Model;
+use spotter::config::{self, Settings};
+use spotter::function::Function;
+use spotter::objects::S3Objects;
+use spotter::pipeline::Pipeline;
+use spotter::records::cassandra::Cassandra;
+use spotter::telemetry;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    telemetry::to_json();
+    let function = &init().await;
+    run(service_fn(async |event: LambdaEvent<Value>| -> Result<Value, Error> {
+        let function = function.as_ref().map_err(|problem| problem.clone())?;
+        Ok(function.answer(&event.payload).await.body?)
+    }))
+    .await
+}
+
+async fn init() -> Result<Function, String> {
+    let settings = Settings::from_env().map_err(|error| error.to_string())?;
+    let Some(cassandra) = settings.cassandra else {
+        return Err(format!("{} must name the database's nodes, as host:port[,host:port…]", config::CASSANDRA));
+    };
+    let records = Arc::new(Cassandra::new(cassandra));
+    let connecting = Arc::clone(&records);
+    // The first write waits for it, and tries again if it failed.
+    tokio::spawn(async move { connecting.connect().await });
+    let model = match &settings.model {
+        Some(folder) => Model::from_folder(folder),
+        None => Model::embedded(),
+    };
+    let model = Arc::new(model.map_err(|error| error.to_string())?);
+    let objects = Arc::new(S3Objects::connect(&settings.s3).await);
+    let pipeline = Pipeline::new(objects, records, model, settings.limits, settings.max_bytes);
+    Ok(Function::new(pipeline, settings.eventbridge_keys))
+}

@@ -28,6 +28,8 @@ from torch import nn
 
 WIDTHS = {"small": (16, 32, 48, 96), "medium": (32, 48, 64, 128), "large": (48, 64, 96, 160)}
 HELD_OUT = 5_000
+# Of pictures that are no digit, beside the digits' loss.
+OUTLIER_WEIGHT = 0.1
 
 
 def read_idx(folder: pathlib.Path, name: str) -> np.ndarray:
@@ -101,6 +103,56 @@ def augment(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     return x.clamp(0, 1)
 
 
+def nothing(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """As many pictures that are no digit, fitted as digits are: a third each of scribbles, of several digits on top
+    of each other, and of blots. Trained to be unsure of (Hendrycks et al. 2019, "Outlier exposure")."""
+    n = len(x)
+    third = n // 3
+    return torch.cat([scribbles(third, generator), tangles(x, third, generator), blots(n - 2 * third, generator)])
+
+
+def scribbles(n: int, generator: torch.Generator, points: int = 160) -> torch.Tensor:
+    """Zigzags and loose curves through 8 to 24 random points, with pens of many widths."""
+    knots = torch.rand(n, 24, 2, generator=generator)
+    # Half of them go to and fro from left to right.
+    across = torch.linspace(0, 1, 24).repeat(n, 1) + 0.1 * torch.randn(n, 24, generator=generator)
+    to_and_fro = (torch.arange(24) % 2).repeat(n, 1) * 0.9 + 0.1 * torch.rand(n, 24, generator=generator)
+    zigzag = torch.stack([across, to_and_fro], 2)
+    upright = torch.rand(n, 1, 1, generator=generator) < 0.5
+    zigzag = torch.where(upright, zigzag, zigzag.flip(2))
+    knots = torch.where(torch.rand(n, 1, 1, generator=generator) < 0.5, knots, zigzag)
+    used = torch.randint(8, 25, (n, 1), generator=generator)
+    at = torch.linspace(0, 1, points).repeat(n, 1) * (used - 1)
+    first = at.floor().long().clamp(max=22)
+    part = (at - first).unsqueeze(2)
+    gather = lambda index: knots.gather(1, index.unsqueeze(2).expand(-1, -1, 2))
+    line = torch.lerp(gather(first), gather(first + 1), part)
+    low, high = line.amin(1, keepdim=True), line.amax(1, keepdim=True)
+    line = (line - low) / (high - low).amax(2, keepdim=True).clamp(min=1e-3) * 18
+    line = line + 14 - line.mean(1, keepdim=True)
+    pixels = torch.stack(torch.meshgrid(torch.arange(28.0), torch.arange(28.0), indexing="xy"), 2).view(1, 784, 2)
+    distance = torch.cdist(pixels.expand(n, -1, -1), line).amin(2)
+    width = torch.rand(n, 1, generator=generator) * 1.6 + 0.6
+    return (width + 0.5 - distance).clamp(0, 1).view(n, 1, 28, 28)
+
+
+def tangles(x: torch.Tensor, n: int, generator: torch.Generator) -> torch.Tensor:
+    """Two or three digits over each other, shifted apart."""
+    pick = lambda: x[torch.randint(len(x), (n,), generator=generator)]
+    side = lambda: int(torch.randint(4, 9, (), generator=generator)) * (1 - 2 * int(torch.randint(2, (), generator=generator)))
+    moved = lambda y: y.roll((side(), side()), (2, 3))
+    third = pick() * (torch.rand(n, 1, 1, 1, generator=generator) < 0.5)
+    return torch.maximum(torch.maximum(pick(), moved(pick())), moved(third))
+
+
+def blots(n: int, generator: torch.Generator) -> torch.Tensor:
+    """Noise of several grains, cut at a random level, within the box that ink is fitted to."""
+    grain = [4, 6, 9, 14][int(torch.randint(4, (1,), generator=generator))]
+    noise = F.interpolate(torch.rand(n, 1, grain, grain, generator=generator), (20, 20), mode="bicubic")
+    level = torch.rand(n, 1, 1, 1, generator=generator) * 0.5 + 0.25
+    return F.pad(((noise - level) * 6).clamp(0, 1), (4, 4, 4, 4))
+
+
 @torch.no_grad()
 def follow(average: nn.Module, network: nn.Module, decay: float) -> None:
     """Exponential moving average of weights and batch norm's statistics."""
@@ -125,10 +177,14 @@ def train(network: nn.Module, images: torch.Tensor, labels: torch.Tensor, args: 
         for batch in order.split(args.batch):
             if len(batch) < args.batch:
                 continue
-            x = augment(images[batch], generator).contiguous(memory_format=torch.channels_last)
+            x = images[batch]
+            digits, others = augment(x, generator), augment(nothing(x[: len(x) // 8], generator), generator)
+            both = torch.cat([digits, others]).contiguous(memory_format=torch.channels_last)
             with torch.autocast("cpu", torch.bfloat16, enabled=args.bf16):
-                logits = network(x)
-            loss = F.cross_entropy(logits.float(), labels[batch], label_smoothing=0.05)
+                logits = network(both).float()
+            loss = F.cross_entropy(logits[: len(x)], labels[batch], label_smoothing=0.05)
+            # Cross-entropy to the uniform distribution: no label is more likely than another.
+            loss = loss - OUTLIER_WEIGHT * logits[len(x) :].log_softmax(1).mean()
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             optimiser.step()

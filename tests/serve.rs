@@ -1,0 +1,186 @@
+//! `spotter serve` as its users meet it: upload, ask, kill, start again.
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::primitives::ByteStream;
+use futures_util::{StreamExt, stream};
+use libtest_mimic::{Failed, Trial};
+use spotter::local::{Credentials, client};
+use spotter::record::Status;
+use spotter::records;
+use spotter::records::embedded::Embedded;
+use tempfile::TempDir;
+
+use crate::cli::spotter;
+use crate::cloud::sample;
+use crate::harness::on_runtime;
+
+const BUCKET: &str = "pictures";
+const MODEL: &str = "digits/1";
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub fn trials() -> Vec<Trial> {
+    vec![
+        Trial::test("serve::an_upload_is_a_record", || on_runtime(upload_and_get())),
+        Trial::test("serve::env_leads_there_and_ctrl_c_ends_it", || on_runtime(env_and_end())),
+        Trial::test("serve::a_kill_loses_nothing", || on_runtime(kill())),
+        Trial::test("serve::a_busy_folder_or_port_is_said", || on_runtime(busy())),
+    ]
+}
+
+/// A running `serve` on ports of its own.
+struct Served {
+    child: Child,
+    s3_url: String,
+    page_url: String,
+}
+
+impl Served {
+    fn start(home: &TempDir) -> Result<Served, Failed> {
+        let mut child = spotter(home)
+            .args(["serve", "--port", "0", "--page-port", "0"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let mut lines = BufReader::new(child.stdout.take().ok_or("stdout")?).lines();
+        let mut url = |name: &str| -> Result<String, Failed> {
+            let line = lines.next().ok_or("serve ended")??;
+            let rest = line.strip_prefix(name).ok_or_else(|| format!("{line:?} does not start with {name}"))?;
+            Ok(rest.split_whitespace().next().ok_or("no URL")?.to_owned())
+        };
+        let (s3_url, page_url) = (url("S3")?, url("page")?);
+        // Somebody must read on, or the pipe fills.
+        std::thread::spawn(move || lines.for_each(drop));
+        Ok(Served { child, s3_url, page_url })
+    }
+
+    fn client(&self, home: &TempDir) -> Result<Client, Failed> {
+        Ok(client(&self.s3_url, &Credentials::load_or_create(&data(home))?))
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn data(home: &TempDir) -> std::path::PathBuf {
+    home.path().join(".local/share/spotter")
+}
+
+async fn put(s3: &Client, key: &str, bytes: Vec<u8>) -> bool {
+    s3.put_object().bucket(BUCKET).key(key).body(ByteStream::from(bytes)).send().await.is_ok()
+}
+
+async fn upload_and_get() -> Result<(), Failed> {
+    let home = TempDir::new()?;
+    let served = Served::start(&home)?;
+    let s3 = served.client(&home)?;
+    assert!(put(&s3, "a b+c/七.jpg", sample("photos/7 phone.jpg")?).await);
+    let get = spotter(&home).args(["get", "s3://pictures/a b+c/七.jpg", "--wait", "60s", "--json"]).output()?;
+    let text = String::from_utf8_lossy(&get.stdout);
+    assert!(text.contains("\"label\":\"7\""), "{text}");
+    let mut page = std::net::TcpStream::connect(served.page_url.trim_start_matches("http://"))?;
+    let host = served.page_url.trim_start_matches("http://");
+    std::io::Write::write_all(&mut page, format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").as_bytes())?;
+    let mut html = String::new();
+    page.read_to_string(&mut html)?;
+    assert!(html.starts_with("HTTP/1.1 200") && html.contains("七.jpg"), "{html}");
+    Ok(())
+}
+
+async fn env_and_end() -> Result<(), Failed> {
+    let home = TempDir::new()?;
+    let mut served = Served::start(&home)?;
+    let output = spotter(&home).arg("env").output()?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let variables: HashMap<&str, &str> =
+        text.lines().flat_map(|line| line.split_whitespace()).filter_map(|word| word.split_once('=')).collect();
+    assert_eq!(variables.get("AWS_ENDPOINT_URL"), Some(&served.s3_url.as_str()), "{text}");
+    // The same variables lead `spotter event` and `spotter invoke` there.
+    let s3 = served.client(&home)?;
+    assert!(put(&s3, "8 eight.bmp", sample("8.bmp")?).await);
+    let event = spotter(&home).args(["event", "s3://pictures/8 eight.bmp", "--as", "sqs"]).envs(&variables).output()?;
+    let file = home.path().join("event.json");
+    std::fs::write(&file, &event.stdout)?;
+    let invoked = spotter(&home).arg("invoke").arg(&file).envs(&variables).output()?;
+    let (told, body) = (String::from_utf8_lossy(&invoked.stderr), String::from_utf8_lossy(&invoked.stdout));
+    assert!(told.contains("recorded  classified  8"), "{told}");
+    assert_eq!(body.trim(), "{\"batchItemFailures\":[]}");
+    let gone = std::fs::read_to_string(&file)?.replace("eight", "ate");
+    std::fs::write(&file, gone)?;
+    let invoked = spotter(&home).arg("invoke").arg(&file).envs(&variables).output()?;
+    assert!(String::from_utf8_lossy(&invoked.stderr).contains("superseded"), "what is gone is said");
+
+    let ended = std::process::Command::new("kill").args(["-TERM", &served.child.id().to_string()]).status()?;
+    assert!(ended.success());
+    assert_eq!(served.child.wait()?.code(), Some(0));
+    Ok(())
+}
+
+/// SIGKILL in the middle of uploads: every upload that was answered is recorded, once for each time it was made.
+async fn kill() -> Result<(), Failed> {
+    const UPLOADS: usize = 60;
+    let home = TempDir::new()?;
+    let picture = sample("8 small.png")?;
+    let mut served = Served::start(&home)?;
+    let mut missing: Vec<String> = (0..UPLOADS).map(|i| format!("{i}.png")).collect();
+    let mut restarts = 0;
+    while !missing.is_empty() {
+        let s3 = served.client(&home)?;
+        let killer = async {
+            if restarts < 3 {
+                tokio::time::sleep(Duration::from_millis(150)).await;
+                let _ = served.child.kill();
+            }
+        };
+        let uploads = stream::iter(missing.clone())
+            .map(|key| {
+                let (s3, picture) = (&s3, picture.clone());
+                async move { (!put(s3, &key, picture).await).then_some(key) }
+            })
+            .buffer_unordered(4)
+            .filter_map(|missed| async { missed })
+            .collect();
+        let ((), missed): ((), Vec<String>) = tokio::join!(killer, uploads);
+        missing = missed;
+        if restarts < 3 {
+            restarts += 1;
+            served.child.wait()?;
+            served = Served::start(&home)?;
+        }
+    }
+    let embedded = Embedded::open(&data(&home).join("records.sqlite"))?;
+    let deadline = Instant::now() + PATIENCE;
+    for key in (0..UPLOADS).map(|i| format!("{i}.png")) {
+        loop {
+            if let Some(record) = records::get(&embedded, BUCKET, &key, MODEL).await? {
+                assert_eq!((record.status, record.label.as_deref()), (Status::Classified, Some("8")));
+                break;
+            }
+            assert!(Instant::now() < deadline, "{key} was lost");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    Ok(())
+}
+
+async fn busy() -> Result<(), Failed> {
+    let home = TempDir::new()?;
+    let served = Served::start(&home)?;
+    let second = spotter(&home).args(["serve", "--port", "0", "--page-port", "0"]).output()?;
+    assert_eq!(second.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&second.stderr).contains("another process uses the folder"));
+    let other = TempDir::new()?;
+    let port = served.s3_url.rsplit(':').next().ok_or("no port")?;
+    let asked = spotter(&other).args(["serve", "--port", port, "--page-port", "0"]).output()?;
+    assert_eq!(asked.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&asked.stderr).contains(&format!("cannot listen on 127.0.0.1:{port}")));
+    Ok(())
+}
