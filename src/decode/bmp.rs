@@ -11,9 +11,12 @@ use super::{Rejection, colour};
 
 pub(super) fn decode(bytes: &[u8], budget: &Budget) -> Result<Canvas, Rejection> {
     let damaged = |error: ImageError| damaged(error, bytes);
-    let decoder = BmpDecoder::new(Cursor::new(bytes)).map_err(damaged)?;
-    let (width, height) = decoder.dimensions();
+    let (width, height) = size(bytes).ok_or_else(|| ends(bytes))?;
     budget.check_size("BMP", width, height)?;
+    let decoder = BmpDecoder::new(Cursor::new(bytes)).map_err(|error| damaged(error).of(width, height))?;
+    if decoder.dimensions() != (width, height) {
+        return Err(Rejection::broken("BMP whose sizes disagree").of(width, height));
+    }
     let colour_type = decoder.color_type();
     let samples = usize::from(colour_type.channel_count());
     let mut pixels = vec![0; width as usize * height as usize * samples];
@@ -30,11 +33,23 @@ pub(super) fn decode(bytes: &[u8], budget: &Budget) -> Result<Canvas, Rejection>
     Ok(Canvas { width, height, channels: budget.channels, colour: pixels, alpha, orientation: 1 })
 }
 
+/// From the header; rows from top to bottom have a negative height.
+fn size(bytes: &[u8]) -> Option<(u32, u32)> {
+    let half = |at: usize| bytes.get(at..at + 2).map(|b| u32::from(u16::from_le_bytes([b[0], b[1]])));
+    let word = |at: usize| bytes.get(at..at + 4).map(|b| i32::from_le_bytes([b[0], b[1], b[2], b[3]]).unsigned_abs());
+    match bytes.get(14)? {
+        12 => half(18).zip(half(20)),
+        _ => word(18).zip(word(22)),
+    }
+}
+
+fn ends(bytes: &[u8]) -> Rejection {
+    Rejection::broken(format!("BMP ends at byte {}", bytes.len()))
+}
+
 fn damaged(error: ImageError, bytes: &[u8]) -> Rejection {
     match error {
-        ImageError::IoError(error) if error.kind() == ErrorKind::UnexpectedEof => {
-            Rejection::broken(format!("BMP ends at byte {}", bytes.len()))
-        }
+        ImageError::IoError(error) if error.kind() == ErrorKind::UnexpectedEof => ends(bytes),
         ImageError::Unsupported(error) => Rejection::unsupported(format!("{error}; upload as PNG")),
         error => Rejection::broken(format!("damaged BMP: {error}")),
     }

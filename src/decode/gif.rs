@@ -13,6 +13,9 @@ const METADATA: NonZeroU64 = NonZeroU64::new(1_000_000).expect("is not zero");
 
 pub(super) fn decode(bytes: &[u8], budget: &Budget) -> Result<Canvas, Rejection> {
     let damaged = |error: DecodingError| damaged(error, bytes);
+    if has_no_frame(bytes) {
+        return Err(Rejection::broken("GIF without a frame"));
+    }
     let mut options = DecodeOptions::new();
     options.set_color_output(ColorOutput::Indexed);
     options.set_memory_limit(MemoryLimit::Bytes(METADATA));
@@ -37,6 +40,20 @@ pub(super) fn decode(bytes: &[u8], budget: &Budget) -> Result<Canvas, Rejection>
         .map_err(damaged)
         .and_then(|complete| if complete { Ok(canvas) } else { Err(short()) })
         .map_err(|rejection| rejection.of(width, height))
+}
+
+/// Whether the end comes before any frame: the decoder calls that cut short.
+fn has_no_frame(bytes: &[u8]) -> bool {
+    let flags = bytes.get(10).copied().unwrap_or(0);
+    let mut at = 13 + if flags & 0x80 == 0 { 0 } else { 6 << (flags & 7) };
+    while bytes.get(at) == Some(&0x21) {
+        at += 2;
+        while let Some(&length @ 1..) = bytes.get(at) {
+            at += 1 + usize::from(length);
+        }
+        at += 1;
+    }
+    bytes.get(at) == Some(&0x3b)
 }
 
 /// Where a frame stands and how it is stored.

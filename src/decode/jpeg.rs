@@ -14,8 +14,10 @@ pub(super) fn decode(bytes: &[u8], budget: &Budget) -> Result<Canvas, Rejection>
     let structure = jpeg_markers::read(bytes)?;
     let (width, height) = (structure.width, structure.height);
     budget.check_size("JPEG", width, height)?;
-    // What follows the picture (a gain map, a video) is not looked at.
-    pixels(&bytes[..structure.end], &structure, budget).map_err(|rejection| rejection.of(width, height))
+    // What follows the picture (a gain map, a video) is not looked at. A sequential scan that ends early is noticed by
+    // the decoder at the end of the data, but not at a marker: so it does not see the last one.
+    let end = if structure.progressive { structure.end } else { structure.end - 2 };
+    pixels(&bytes[..end], &structure, budget).map_err(|rejection| rejection.of(width, height))
 }
 
 fn pixels(bytes: &[u8], structure: &Structure, budget: &Budget) -> Result<Canvas, Rejection> {

@@ -146,19 +146,22 @@ impl Chunks {
         let count = across.saturating_mul(height.div_ceil(size.1));
         let row = u64::from(size.0).saturating_mul(layout.bits).div_ceil(8);
         let decoded = row.saturating_mul(u64::from(size.1.min(height)));
-        let mut needs = decoded.saturating_add(row);
-        for range in ranges(decoder).map_err(|error| damaged(error, bytes))? {
-            let end = range.0.saturating_add(range.1);
-            let data = usize::try_from(range.0).ok().zip(usize::try_from(end).ok()).and_then(|(a, b)| bytes.get(a..b));
-            let data = data.ok_or_else(|| Rejection::broken(format!("TIFF ends at byte {}", bytes.len())))?;
-            if layout.jpeg {
-                needs = needs.max(decoded.saturating_add(jpeg_needs(data, size)?));
-            }
-        }
         let pixels = u64::from(width) * u64::from(height);
         let canvas = pixels * (budget.channels.count() as u64 + u64::from(layout.samples.has_alpha()));
         let what = format!("TIFF of {} megapixels in strips or tiles of {}×{}", megapixels(pixels), size.0, size.1);
-        budget.check_memory(&what, needs.saturating_add(canvas), "save it with smaller strips, or as PNG")?;
+        let check = |more: u64| {
+            let needs = decoded.saturating_add(row).saturating_add(canvas).saturating_add(more);
+            budget.check_memory(&what, needs, "save it with smaller strips, or as PNG")
+        };
+        check(0)?;
+        for (offset, length) in ranges(decoder).map_err(|error| damaged(error, bytes))? {
+            let end = usize::try_from(offset.saturating_add(length)).ok();
+            let data = usize::try_from(offset).ok().zip(end).and_then(|(offset, end)| bytes.get(offset..end));
+            let data = data.ok_or_else(|| Rejection::broken(format!("TIFF ends at byte {}", bytes.len())))?;
+            if layout.jpeg {
+                check(jpeg_needs(data, size)?)?;
+            }
+        }
         // One row more than the rounding of the decoder's own sums can ask for.
         Ok(Chunks { size, across, count, bytes: decoded + row })
     }
