@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)] // a panic is a failed test
 
 mod bucket;
+mod cassandra;
 mod home;
 mod processes;
 
@@ -55,6 +56,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     }
     let mut places = vec![Place::Sqlite];
     let mut trials = processes::trials();
+    trials.extend(cassandra::trials_without());
     match std::env::var("SPOTTER_TEST_CASSANDRA") {
         Ok(node) => {
             places.push(Place::Cassandra { node: node.clone(), layout: Layout::default() });
@@ -78,6 +80,9 @@ pub(crate) fn trials() -> Vec<Trial> {
             }));
         }
         trials.extend(bucket::trials(&place));
+        if let Place::Cassandra { .. } = place {
+            trials.extend(cassandra::trials(&place));
+        }
     }
     trials
 }
