@@ -9,11 +9,12 @@ mod home;
 mod processes;
 
 use std::collections::BTreeSet;
+use std::panic::AssertUnwindSafe;
 use std::slice;
 use std::sync::Arc;
 
 use futures_util::future::LocalBoxFuture;
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use libtest_mimic::Trial;
 use spotter::event::Timestamp;
 use spotter::record::{Guess, Order, Reason, Record, Status};
@@ -74,8 +75,9 @@ pub(crate) fn trials() -> Vec<Trial> {
             trials.push(Trial::test(format!("records::{place}::{name}"), move || {
                 harness::on_runtime(async {
                     let home = Arc::new(at.fresh().await?);
-                    test(Arc::clone(&home)).await;
-                    home.end().await
+                    let done = AssertUnwindSafe(test(Arc::clone(&home))).catch_unwind().await;
+                    home.end().await?;
+                    done.map_err(|panic| std::panic::resume_unwind(panic))
                 })
             }));
         }

@@ -45,7 +45,7 @@ pub(super) struct Home {
 
 pub(super) enum At {
     Sqlite(TempDir),
-    Cassandra { session: Session, config: CassandraConfig },
+    Cassandra { session: Box<Session>, config: CassandraConfig },
 }
 
 impl Place {
@@ -74,7 +74,7 @@ impl Place {
                 let keyspace = format!("test_{}_{number}", std::process::id());
                 let config = CassandraConfig { nodes: vec![node.clone()], keyspace, login: None };
                 Cassandra::new(config.clone()).apply_schema(ALONE, *layout).await?;
-                At::Cassandra { session: SessionBuilder::new().known_node(node).build().await?, config }
+                At::Cassandra { session: Box::new(SessionBuilder::new().known_node(node).build().await?), config }
             }
         };
         Ok(Home { records: at.open(), at })
