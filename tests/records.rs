@@ -4,15 +4,17 @@
 #![allow(clippy::unwrap_used)] // a panic is a failed test
 
 mod bucket;
+mod cassandra;
 mod home;
 mod processes;
 
 use std::collections::BTreeSet;
+use std::panic::AssertUnwindSafe;
 use std::slice;
 use std::sync::Arc;
 
 use futures_util::future::LocalBoxFuture;
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use libtest_mimic::Trial;
 use spotter::event::Timestamp;
 use spotter::record::{Guess, Order, Reason, Record, Status};
@@ -55,6 +57,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     }
     let mut places = vec![Place::Sqlite];
     let mut trials = processes::trials();
+    trials.extend(cassandra::trials_without());
     match std::env::var("SPOTTER_TEST_CASSANDRA") {
         Ok(node) => {
             places.push(Place::Cassandra { node: node.clone(), layout: Layout::default() });
@@ -72,12 +75,16 @@ pub(crate) fn trials() -> Vec<Trial> {
             trials.push(Trial::test(format!("records::{place}::{name}"), move || {
                 harness::on_runtime(async {
                     let home = Arc::new(at.fresh().await?);
-                    test(Arc::clone(&home)).await;
-                    home.end().await
+                    let done = AssertUnwindSafe(test(Arc::clone(&home))).catch_unwind().await;
+                    home.end().await?;
+                    done.map_err(|panic| std::panic::resume_unwind(panic))
                 })
             }));
         }
         trials.extend(bucket::trials(&place));
+        if let Place::Cassandra { .. } = place {
+            trials.extend(cassandra::trials(&place));
+        }
     }
     trials
 }

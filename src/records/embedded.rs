@@ -22,8 +22,8 @@ const SCHEMA: &str = include_str!("../../schema/sqlite.sql");
 
 /// How long a statement waits for another process's write.
 const BUSY: Duration = Duration::from_secs(10);
-/// Rows of an object read at a time.
-const ROWS_PAGE: usize = 500;
+/// Rows of an object read at a time: the newest mostly is the answer.
+const ROWS_PAGE: usize = 100;
 
 pub struct Embedded {
     file: Arc<File>,

@@ -17,7 +17,8 @@ use crate::record::{Order, Record};
 /// The port to a home of records. `tests/records.rs` is the contract; every home passes it.
 #[async_trait]
 pub trait Records: Send + Sync {
-    /// Writes one row, in every table. Idempotent: the same record again changes nothing.
+    /// Writes one row, in every table. Idempotent: the same record again changes nothing. Once it returns, the row
+    /// survives the end of the process. A `confidence` without a `label` is not kept.
     async fn write(&self, record: &Record) -> Result<(), RecordsError>;
 
     /// One page of an object's rows, every model, newest first; rows of one order by model, so that a removal (`''`)

@@ -35,14 +35,17 @@ impl fmt::Display for Place {
     }
 }
 
+/// Replication for one node.
+pub(super) const ALONE: &str = "{'class': 'SimpleStrategy', 'replication_factor': 1}";
+
 pub(super) struct Home {
     pub(super) records: Arc<dyn Records>,
-    at: At,
+    pub(super) at: At,
 }
 
-enum At {
+pub(super) enum At {
     Sqlite(TempDir),
-    Cassandra { session: Session, config: CassandraConfig },
+    Cassandra { session: Box<Session>, config: CassandraConfig },
 }
 
 impl Place {
@@ -54,6 +57,14 @@ impl Place {
         }
     }
 
+    /// Only Cassandra is cut.
+    pub(super) fn layout(&self) -> Layout {
+        match self {
+            Place::Sqlite => Layout::default(),
+            Place::Cassandra { layout, .. } => *layout,
+        }
+    }
+
     pub(super) async fn fresh(&self) -> Result<Home, Failed> {
         let at = match self {
             Place::Sqlite => At::Sqlite(tempfile::tempdir()?),
@@ -62,9 +73,8 @@ impl Place {
                 let number = NUMBER.fetch_add(1, Ordering::Relaxed);
                 let keyspace = format!("test_{}_{number}", std::process::id());
                 let config = CassandraConfig { nodes: vec![node.clone()], keyspace, login: None };
-                let one = "{'class': 'SimpleStrategy', 'replication_factor': 1}";
-                Cassandra::new(config.clone()).apply_schema(one, *layout).await?;
-                At::Cassandra { session: SessionBuilder::new().known_node(node).build().await?, config }
+                Cassandra::new(config.clone()).apply_schema(ALONE, *layout).await?;
+                At::Cassandra { session: Box::new(SessionBuilder::new().known_node(node).build().await?), config }
             }
         };
         Ok(Home { records: at.open(), at })

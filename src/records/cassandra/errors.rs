@@ -106,6 +106,7 @@ fn connection(error: &ConnectionError) -> String {
         ConnectionError::ConnectTimeout => "it does not answer".to_owned(),
         ConnectionError::ConnectionSetupRequestError(setup) => match &setup.error {
             ConnectionSetupRequestErrorKind::DbError(_, said) => said.clone(),
+            ConnectionSetupRequestErrorKind::MissingAuthentication => "it asks for a user and a password".to_owned(),
             other => other.to_string(),
         },
         other => other.to_string(),

@@ -56,8 +56,8 @@ pub struct Cassandra {
 
 type Attempt = Shared<BoxFuture<'static, Result<Arc<Ready>, RecordsError>>>;
 
-/// Rows of an object read at a time.
-const ROWS_PAGE: i32 = 500;
+/// Rows of an object read at a time: the newest mostly is the answer.
+const ROWS_PAGE: i32 = 100;
 
 impl Cassandra {
     /// Touches no network.

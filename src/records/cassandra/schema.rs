@@ -1,5 +1,7 @@
 //! The keyspace: making it, and how its logs are cut.
 
+use std::time::Duration;
+
 use scylla::client::session::Session;
 use scylla::errors::{DbError, ExecutionError, RequestAttemptError};
 use scylla::statement::Statement;
@@ -13,6 +15,8 @@ use crate::records::RecordsError;
 const SCHEMA: &str = include_str!("../../../schema/cassandra.cql");
 /// Of `schema/cassandra.cql`.
 const SCHEMA_VERSION: i32 = 1;
+/// A statement waits until every node has changed its tables.
+const SCHEMA_CHANGE: Duration = Duration::from_secs(60);
 
 /// How the logs are cut into partitions, which should stay under 100,000 rows. Chosen once for a keyspace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,6 +103,7 @@ pub(super) async fn apply(config: &CassandraConfig, replication: &str, layout: L
 fn statement(cql: String) -> Statement {
     let mut statement = Statement::new(cql);
     statement.set_is_idempotent(true);
+    statement.set_request_timeout(Some(SCHEMA_CHANGE));
     statement
 }
 

@@ -18,10 +18,10 @@ use scylla::serialize::row::SerializeRow;
 use scylla::statement::{Consistency, Statement};
 use scylla::value::CqlTimestamp;
 
+use super::CassandraConfig;
 use super::errors::At;
 use super::row::{COLUMNS, Read};
 use super::schema::Layout;
-use super::{CassandraConfig, ROWS_PAGE};
 use crate::event::Timestamp;
 use crate::record::Record;
 use crate::records::{End, Listing, RecordsError};
@@ -29,7 +29,10 @@ use crate::records::{End, Listing, RecordsError};
 /// For one node. The whole of it has [`SESSION`], because a node that hangs can hold it for a minute.
 const CONNECT: Duration = Duration::from_secs(2);
 const SESSION: Duration = Duration::from_secs(8);
-const REQUEST: Duration = Duration::from_secs(5);
+const REQUEST: Duration = Duration::from_secs(10);
+
+/// Rows in one answer of a log, each of at most some 5 kB.
+const LOG_PAGE: i32 = 500;
 
 /// A session without a keyspace: every statement names its own.
 pub(super) async fn connect(config: &CassandraConfig) -> Result<Session, RecordsError> {
@@ -188,8 +191,7 @@ pub(super) struct Statements {
 impl Statements {
     fn new(keyspace: &str) -> Statements {
         let statement = |cql: String| {
-            // Rows of at most some 5 kB.
-            let mut statement = Statement::new(cql).with_page_size(ROWS_PAGE);
+            let mut statement = Statement::new(cql).with_page_size(LOG_PAGE);
             // Every row is a pure function of its key: the driver may send it again.
             statement.set_is_idempotent(true);
             statement

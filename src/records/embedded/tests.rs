@@ -101,6 +101,16 @@ async fn a_full_disk_may_pass() {
 }
 
 #[tokio::test]
+async fn a_file_that_cannot_be_written_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = Embedded::open(&folder.path().join("records.sqlite")).unwrap();
+    // What SQLite says of a read-only file too; permissions do not stop root.
+    home.on(|file| &file.writer, |connection| connection.pragma_update(None, "query_only", true)).await.unwrap();
+    let Err(RecordsError::Broken(message)) = home.write(&row("1")).await else { panic!() };
+    assert!(message.contains("records.sqlite cannot be written"), "{message}");
+}
+
+#[tokio::test]
 async fn an_unknown_status_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let home = Embedded::open(&folder.path().join("records.sqlite")).unwrap();
