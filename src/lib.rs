@@ -13,6 +13,8 @@
 pub mod classifier;
 pub mod decode;
 pub mod event;
+#[cfg(feature = "cli")]
+pub mod local;
 pub mod objects;
 pub mod pipeline;
 pub mod preprocess;

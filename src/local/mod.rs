@@ -1,0 +1,17 @@
+//! An S3 endpoint on this machine, for `serve`, `demo` and the tests.
+//!
+//! [`Store`] keeps buckets, objects and a queue of notifications; an object's row and its notification commit in
+//! one transaction, so that no crash separates them. [`Endpoint`] speaks S3 in front of it, on the `s3s` crate.
+
+mod credentials;
+mod encoding;
+mod endpoint;
+mod store;
+
+pub use credentials::{Credentials, CredentialsError};
+pub use encoding::base64;
+pub use endpoint::{Endpoint, EndpointHandle};
+pub use store::{
+    Attributes, Body, Bucket, Checksums, Condition, Created, Notification, Removed, Staged, Staging, Store, StoreError,
+    Version, Versioning, Written,
+};

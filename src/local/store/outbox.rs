@@ -1,0 +1,104 @@
+//! Notifications that wait to be delivered: at least once, and gone only when somebody says so.
+
+use std::sync::Arc;
+
+use rusqlite::{OptionalExtension, Transaction, params};
+use tokio::sync::Notify;
+
+use super::{After, Failure, Seq, Store, StoreError};
+use crate::event::Timestamp;
+
+/// How an object came to be, as its notification names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Created {
+    Put,
+    Post,
+    Copy,
+    CompleteMultipartUpload,
+}
+
+impl Created {
+    pub(super) fn event_name(self) -> &'static str {
+        match self {
+            Self::Put => "ObjectCreated:Put",
+            Self::Post => "ObjectCreated:Post",
+            Self::Copy => "ObjectCreated:Copy",
+            Self::CompleteMultipartUpload => "ObjectCreated:CompleteMultipartUpload",
+        }
+    }
+}
+
+/// One queued notification.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notification {
+    pub id: i64,
+    /// An S3 event as S3 sends it to a function: `{"Records":[…]}` with one record.
+    pub body: String,
+    /// How often [`Store::retry`] was called for it.
+    pub attempts: u32,
+}
+
+impl Store {
+    /// At most `limit` notifications that are due now, in the order of the changes.
+    ///
+    /// They stay queued, and are given out again, until [`Store::done`] or [`Store::retry`]: one dispatcher a store.
+    pub fn pending(&self, limit: usize) -> Result<Vec<Notification>, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.read(|connection| {
+            let sql = "SELECT id, body, attempts FROM outbox WHERE due <= ?1 ORDER BY id LIMIT ?2";
+            let mut statement = connection.prepare_cached(sql)?;
+            let rows = statement.query_map(params![now().0, limit], |row| {
+                Ok(Notification { id: row.get(0)?, body: row.get(1)?, attempts: row.get(2)? })
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// Delivered: forgets it. No error where it is gone already.
+    pub fn done(&self, id: i64) -> Result<(), StoreError> {
+        self.write(|transaction, _| {
+            transaction.execute("DELETE FROM outbox WHERE id = ?1", params![id])?;
+            Ok(())
+        })
+    }
+
+    /// Not delivered: counts the attempt, and gives it out again from `not_before` on.
+    pub fn retry(&self, id: i64, not_before: Timestamp) -> Result<(), StoreError> {
+        self.write(|transaction, after| {
+            let sql = "UPDATE outbox SET attempts = attempts + 1, due = ?2 WHERE id = ?1";
+            after.queued = transaction.execute(sql, params![id, not_before.0])? > 0;
+            Ok(())
+        })
+    }
+
+    /// When the next notification is due (in the past where one is due now); `None` where none is queued.
+    pub fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.read(|connection| {
+            let due = connection.query_row("SELECT min(due) FROM outbox", [], |row| row.get::<_, Option<i64>>(0));
+            Ok(due.optional()?.flatten().map(Timestamp))
+        })
+    }
+
+    /// Notified after each commit that queued something, and by [`Store::retry`]. It keeps one permit, so a
+    /// notification queued between [`Store::pending`] and `notified().await` is not missed. One waiter a store.
+    pub fn wake(&self) -> Arc<Notify> {
+        Arc::clone(&self.0.queued)
+    }
+}
+
+/// Queues the notification of the change `seq`, in the transaction of that change.
+pub(super) fn queue(
+    transaction: &Transaction<'_>,
+    after: &mut After,
+    seq: Seq,
+    body: &serde_json::Value,
+) -> Result<(), Failure> {
+    transaction.execute("INSERT INTO outbox (id, body) VALUES (?1, ?2)", params![seq.0, body.to_string()])?;
+    after.queued = true;
+    Ok(())
+}
+
+fn now() -> Timestamp {
+    let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX))
+}
