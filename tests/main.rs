@@ -3,10 +3,12 @@
 mod events;
 mod harness;
 mod records;
+mod s3;
 
 fn main() -> std::process::ExitCode {
     let mut trials = Vec::new();
     trials.extend(events::trials());
     trials.extend(records::trials());
+    trials.extend(s3::trials());
     harness::run(trials)
 }
