@@ -78,7 +78,11 @@ impl Bench {
 
     /// The queued notifications' event names and keys (as they are encoded), and forgets them.
     pub fn notified(&self) -> Result<Vec<(String, String)>, Failed> {
-        Ok(self.records()?.iter().map(|record| (text(&record["eventName"]), text(&record["s3"]["object"]["key"]))).collect())
+        Ok(self
+            .records()?
+            .iter()
+            .map(|record| (text(&record["eventName"]), text(&record["s3"]["object"]["key"])))
+            .collect())
     }
 
     /// The queued notifications' records, and forgets them.

@@ -42,9 +42,8 @@ impl Credentials {
         let path = dir.join(FILE);
         let io_error = |source| CredentialsError::Io { path: path.clone(), source };
         match fs::read(&path) {
-            Ok(bytes) => {
-                serde_json::from_slice(&bytes).map_err(|source| CredentialsError::Malformed { path: path.clone(), source })
-            }
+            Ok(bytes) => serde_json::from_slice(&bytes)
+                .map_err(|source| CredentialsError::Malformed { path: path.clone(), source }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 fs::create_dir_all(dir).map_err(io_error)?;
                 let made = Self::random()?;

@@ -10,7 +10,6 @@ mod blobs;
 mod buckets;
 mod listing;
 mod multipart;
-mod notification;
 mod objects;
 mod outbox;
 #[cfg(test)]
@@ -31,7 +30,7 @@ pub use buckets::{Bucket, Versioning};
 pub(super) use listing::{Entry, Query, VersionEntry, behind, successor};
 pub(super) use multipart::PartNumber;
 pub use objects::{Attributes, Checksums, Condition, Removed, Version, Written};
-pub use outbox::{Created, Notification};
+pub use outbox::Notification;
 
 /// Raised when the tables change; a folder of another layout is refused, not guessed at.
 const LAYOUT: i64 = 1;
@@ -295,11 +294,10 @@ impl Seq {
     fn next(transaction: &Transaction<'_>) -> Result<Self, Failure> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
         let now = i64::try_from(now).unwrap_or(0);
-        let next = transaction.query_row(
-            "UPDATE clock SET last = max(last + 1, ?1) RETURNING last",
-            params![now],
-            |row| row.get(0),
-        )?;
+        let next =
+            transaction.query_row("UPDATE clock SET last = max(last + 1, ?1) RETURNING last", params![now], |row| {
+                row.get(0)
+            })?;
         Ok(Self(next))
     }
 

@@ -72,10 +72,12 @@ async fn allowed(s3: Bench) -> Result<(), Failed> {
     assert_eq!(done.status, 204, "{done:?}");
     assert_eq!(done.header("access-control-allow-origin"), Some(PAGE));
     assert_eq!(s3.get("in/a b.png").await?, b"picture");
-    let mut form = Form::new(&s3, "in/b", LATER, &[
-        json!({"success_action_status": "201"}),
-        json!(["starts-with", "$Content-Type", "image/"]),
-    ]);
+    let mut form = Form::new(
+        &s3,
+        "in/b",
+        LATER,
+        &[json!({"success_action_status": "201"}), json!(["starts-with", "$Content-Type", "image/"])],
+    );
     form.set("success_action_status", "201");
     form.set("Content-Type", "image/jpeg");
     let done = form.post(&s3, b"x").await?;

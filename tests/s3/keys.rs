@@ -10,10 +10,49 @@ pub fn trials() -> Vec<Trial> {
 
 fn zoo() -> Vec<String> {
     let mut keys: Vec<String> = [
-        "a", "a/", "a/b", "a//b", "a/./b", "a/../b", "../x", "/../../etc/passwd", "/lead", "//lead", ".", "..", "A",
-        "Straße", "STRASSE", "e\u{301}", "é", "日本語/図.png", "🦊", "a b", "a+b", "a%2Bb", "a%20b", "%", "%00", "%zz",
-        "a&b=c?d#e", "\"quoted\"", "<xml>&amp;", "back\\slash", "C:\\x", "con", "nul.txt", "trailing.", "trailing ",
-        " leading", "*", "~", "a\tb", "comma,semi;colon:", "$(x)", "'", "|",
+        "a",
+        "a/",
+        "a/b",
+        "a//b",
+        "a/./b",
+        "a/../b",
+        "../x",
+        "/../../etc/passwd",
+        "/lead",
+        "//lead",
+        ".",
+        "..",
+        "A",
+        "Straße",
+        "STRASSE",
+        "e\u{301}",
+        "é",
+        "日本語/図.png",
+        "🦊",
+        "a b",
+        "a+b",
+        "a%2Bb",
+        "a%20b",
+        "%",
+        "%00",
+        "%zz",
+        "a&b=c?d#e",
+        "\"quoted\"",
+        "<xml>&amp;",
+        "back\\slash",
+        "C:\\x",
+        "con",
+        "nul.txt",
+        "trailing.",
+        "trailing ",
+        " leading",
+        "*",
+        "~",
+        "a\tb",
+        "comma,semi;colon:",
+        "$(x)",
+        "'",
+        "|",
     ]
     .map(str::to_owned)
     .to_vec();
@@ -59,7 +98,9 @@ async fn lengths(s3: Bench) -> Result<(), Failed> {
 fn form_urlencoded(key: &str) -> String {
     key.bytes().fold(String::new(), |text, byte| match byte {
         b' ' => text + "+",
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' | b'*' => text + &char::from(byte).to_string(),
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' | b'*' => {
+            text + &char::from(byte).to_string()
+        }
         _ => text + &format!("%{byte:02X}"),
     })
 }

@@ -3,7 +3,8 @@
 use aws_sdk_s3::types::EncodingType;
 use libtest_mimic::{Failed, Trial};
 use s3s::checksum::ChecksumHasher;
-use spotter::local::{Attributes, Condition, Created};
+use spotter::event::make::EventName;
+use spotter::local::{Attributes, Condition};
 
 use super::{BUCKET, Bench, refusal, trial};
 
@@ -22,7 +23,7 @@ pub fn trials() -> Vec<Trial> {
 async fn fill(s3: &Bench, keys: &[String]) -> Result<(), Failed> {
     for key in keys {
         let staged = s3.store.stage(ChecksumHasher::default()).await?.finish().await?;
-        s3.store.put(BUCKET, key, &staged, &Attributes::default(), &Condition::Always, Created::Put)?;
+        s3.store.put(BUCKET, key, &staged, &Attributes::default(), &Condition::Always, EventName::Put)?;
     }
     Ok(())
 }
@@ -59,11 +60,15 @@ async fn pages(s3: Bench) -> Result<(), Failed> {
     Ok(())
 }
 
-const TREE: [&str; 9] =
-    ["a", "a-b", "a/1", "a/2", "a/b/3", "a0", "b/4", "c", "ü/5"];
+const TREE: [&str; 9] = ["a", "a-b", "a/1", "a/2", "a/b/3", "a0", "b/4", "c", "ü/5"];
 
 /// Keys and common prefixes of a page of version 2.
-async fn listed(s3: &Bench, prefix: &str, delimiter: Option<&str>, after: &str) -> Result<(Vec<String>, Vec<String>), Failed> {
+async fn listed(
+    s3: &Bench,
+    prefix: &str,
+    delimiter: Option<&str>,
+    after: &str,
+) -> Result<(Vec<String>, Vec<String>), Failed> {
     let page = s3.client.list_objects_v2().bucket(BUCKET).prefix(prefix).set_delimiter(delimiter.map(str::to_owned));
     let page = page.start_after(after).send().await?;
     let keys = page.contents().iter().filter_map(|object| object.key().map(str::to_owned)).collect();
@@ -91,7 +96,10 @@ async fn markers(s3: Bench) -> Result<(), Failed> {
     assert_eq!(listed(&s3, "", None, "a/2").await?.0, ["a/b/3", "a0", "b/4", "c", "ü/5"]);
     assert_eq!(listed(&s3, "", None, "a/3").await?.0[0], "a/b/3", "the key need not be there");
     let (keys, prefixes) = listed(&s3, "", Some("/"), "a/").await?;
-    assert_eq!((keys.as_slice(), prefixes.as_slice()), (["a0".to_owned(), "c".into()].as_slice(), ["b/".to_owned(), "ü/".into()].as_slice()));
+    assert_eq!(
+        (keys.as_slice(), prefixes.as_slice()),
+        (["a0".to_owned(), "c".into()].as_slice(), ["b/".to_owned(), "ü/".into()].as_slice())
+    );
     let page = s3.client.list_objects().bucket(BUCKET).delimiter("/").max_keys(3).send().await?;
     assert_eq!(page.next_marker(), Some("a/"));
     let page = s3.client.list_objects().bucket(BUCKET).delimiter("/").marker("a/").send().await?;

@@ -116,10 +116,8 @@ impl Signer {
         let canonical = format!("{method}\n{path}\n\n{lines}\n{names}\n{payload}");
         let to_sign = format!("AWS4-HMAC-SHA256\n{}\n{}\n{}", self.time, self.scope, sha256(canonical.as_bytes()));
         let signature = self.sign(&to_sign);
-        let authorization = format!(
-            "AWS4-HMAC-SHA256 Credential={},SignedHeaders={names},Signature={signature}",
-            self.credential()
-        );
+        let authorization =
+            format!("AWS4-HMAC-SHA256 Credential={},SignedHeaders={names},Signature={signature}", self.credential());
         headers.push(header("authorization", authorization));
         (headers, signature)
     }

@@ -38,7 +38,8 @@ async fn strangers(s3: Bench) -> Result<(), Failed> {
     let old = [header("authorization", format!("AWS {}:c2ln", s3.credentials.access_key_id)), header("date", "now")];
     let version_2 = send(&s3, "GET", "/pictures/a", &old, b"").await?;
     assert_eq!((version_2.status, version_2.code()), (400, "InvalidRequest"));
-    let target = format!("/pictures/a?AWSAccessKeyId={}&Expires=4000000000&Signature=c2ln", s3.credentials.access_key_id);
+    let target =
+        format!("/pictures/a?AWSAccessKeyId={}&Expires=4000000000&Signature=c2ln", s3.credentials.access_key_id);
     assert_eq!(send(&s3, "GET", &target, &[], b"").await?.code(), "InvalidRequest");
     assert_eq!(s3.notified()?.len(), 1);
     Ok(())
@@ -52,7 +53,8 @@ fn target(url: &str) -> String {
 
 async fn presigned(s3: Bench) -> Result<(), Failed> {
     let hour = PresigningConfig::expires_in(Duration::from_secs(3600))?;
-    let put = s3.client.put_object().bucket(BUCKET).key("a b+ä").content_type("image/png").presigned(hour.clone()).await?;
+    let put =
+        s3.client.put_object().bucket(BUCKET).key("a b+ä").content_type("image/png").presigned(hour.clone()).await?;
     let headers: Vec<_> = put.headers().map(|(name, value)| header(name, value)).collect();
     let done = send(&s3, "PUT", &target(put.uri()), &headers, b"hello").await?;
     assert_eq!(done.status, 200, "{done:?}");

@@ -58,16 +58,23 @@ async fn versions(s3: Bench) -> Result<(), Failed> {
     delete(&one).send().await?;
     assert_eq!(refusal(get(&one).send().await), (404, "NoSuchVersion".into()));
     assert_eq!(refusal(s3.client.delete_bucket().bucket(BUCKET).send().await).1, "BucketNotEmpty");
-    let seen: Vec<_> = s3.records()?.iter().map(|record| (text(&record["eventName"]), text(&record["s3"]["object"]["versionId"]))).collect();
+    let seen: Vec<_> = s3
+        .records()?
+        .iter()
+        .map(|record| (text(&record["eventName"]), text(&record["s3"]["object"]["versionId"])))
+        .collect();
     let event = |name: &str, id: &str| (name.to_owned(), id.to_owned());
-    assert_eq!(seen, [
-        event("ObjectCreated:Put", ""),
-        event("ObjectCreated:Put", &one),
-        event("ObjectCreated:Put", &two),
-        event("ObjectRemoved:DeleteMarkerCreated", &marker),
-        event("ObjectRemoved:Delete", &marker),
-        event("ObjectRemoved:Delete", &one),
-    ]);
+    assert_eq!(
+        seen,
+        [
+            event("ObjectCreated:Put", ""),
+            event("ObjectCreated:Put", &one),
+            event("ObjectCreated:Put", &two),
+            event("ObjectRemoved:DeleteMarkerCreated", &marker),
+            event("ObjectRemoved:Delete", &marker),
+            event("ObjectRemoved:Delete", &one),
+        ]
+    );
     Ok(())
 }
 

@@ -89,8 +89,7 @@ fn sign_chunks(signer: &Signer, seed: &str, chunks: &[&[u8]], trailer: Option<&s
     }
     if let Some(trailer) = trailer {
         let hash = sha256(format!("{trailer}\n").as_bytes());
-        let to_sign =
-            format!("AWS4-HMAC-SHA256-TRAILER\n{}\n{}\n{previous}\n{hash}", signer.time, signer.scope);
+        let to_sign = format!("AWS4-HMAC-SHA256-TRAILER\n{}\n{}\n{previous}\n{hash}", signer.time, signer.scope);
         let signature = signer.sign(&to_sign);
         body.extend(format!("{trailer}\r\nx-amz-trailer-signature:{signature}\r\n\r\n").bytes());
     }

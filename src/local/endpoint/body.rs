@@ -86,7 +86,8 @@ pub(super) async fn receive(store: &Store, body: Option<StreamingBlob>, expected
     if let Some(mut body) = body {
         loop {
             let next = tokio::time::timeout(IDLE, body.next()).await;
-            let next = next.map_err(|_| s3_error!(RequestTimeout, "Nothing was sent for {} seconds.", IDLE.as_secs()))?;
+            let next =
+                next.map_err(|_| s3_error!(RequestTimeout, "Nothing was sent for {} seconds.", IDLE.as_secs()))?;
             match next {
                 Some(Ok(bytes)) => staging.write(&bytes).await?,
                 Some(Err(error)) => return Err(broken(&error.to_string())),

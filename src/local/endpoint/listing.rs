@@ -61,7 +61,9 @@ impl Service {
         let max_keys = page_size(input.max_keys)?;
         let from = match &input.continuation_token {
             // A token is a position in hexadecimal: the bytes behind a key need not be text.
-            Some(token) => unhex(token).ok_or_else(|| s3_error!(InvalidArgument, "The continuation token is not one."))?,
+            Some(token) => {
+                unhex(token).ok_or_else(|| s3_error!(InvalidArgument, "The continuation token is not one."))?
+            }
             None => after(input.start_after.as_deref(), input.delimiter.as_deref()),
         };
         let (prefix, delimiter) = (input.prefix.clone().unwrap_or_default(), input.delimiter.clone());
@@ -102,7 +104,8 @@ impl Service {
         }
         let from = after(input.key_marker.as_deref(), input.delimiter.as_deref());
         let (bucket, prefix) = (input.bucket.clone(), input.prefix.clone().unwrap_or_default());
-        let (delimiter, marker) = (input.delimiter.clone(), input.key_marker.clone().zip(input.version_id_marker.clone()));
+        let (delimiter, marker) =
+            (input.delimiter.clone(), input.key_marker.clone().zip(input.version_id_marker.clone()));
         let page = self.blocking(move |store| {
             let max = usize::try_from(max_keys).unwrap_or(0);
             let query = Query { prefix: &prefix, delimiter: delimiter.as_deref(), from, max };
@@ -131,23 +134,29 @@ impl Service {
         for entry in page.entries {
             match entry {
                 VersionEntry::CommonPrefix(prefix) => prefixes.push(CommonPrefix { prefix: Some(encode(&prefix)) }),
-                VersionEntry::Version { key, id, marker: true, latest, modified, .. } => markers.push(DeleteMarkerEntry {
-                    key: Some(encode(&key)),
-                    version_id: Some(id),
-                    is_latest: Some(latest),
-                    last_modified: Some(timestamp(modified)),
-                    ..Default::default()
-                }),
-                VersionEntry::Version { key, id, latest, size, etag: tag, modified, .. } => versions.push(ObjectVersion {
-                    key: Some(encode(&key)),
-                    version_id: Some(id),
-                    is_latest: Some(latest),
-                    size: i64::try_from(size).ok(),
-                    e_tag: Some(etag(&tag)),
-                    last_modified: Some(timestamp(modified)),
-                    storage_class: Some(ObjectVersionStorageClass::from_static(ObjectVersionStorageClass::STANDARD)),
-                    ..Default::default()
-                }),
+                VersionEntry::Version { key, id, marker: true, latest, modified, .. } => {
+                    markers.push(DeleteMarkerEntry {
+                        key: Some(encode(&key)),
+                        version_id: Some(id),
+                        is_latest: Some(latest),
+                        last_modified: Some(timestamp(modified)),
+                        ..Default::default()
+                    })
+                }
+                VersionEntry::Version { key, id, latest, size, etag: tag, modified, .. } => {
+                    versions.push(ObjectVersion {
+                        key: Some(encode(&key)),
+                        version_id: Some(id),
+                        is_latest: Some(latest),
+                        size: i64::try_from(size).ok(),
+                        e_tag: Some(etag(&tag)),
+                        last_modified: Some(timestamp(modified)),
+                        storage_class: Some(ObjectVersionStorageClass::from_static(
+                            ObjectVersionStorageClass::STANDARD,
+                        )),
+                        ..Default::default()
+                    })
+                }
             }
         }
         output.versions = Some(versions);

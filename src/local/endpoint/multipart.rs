@@ -9,9 +9,7 @@ use super::super::store::PartNumber;
 use super::super::{Attributes, Checksums};
 use super::body::{Expected, pairs, receive};
 use super::listing::encoder;
-use super::objects::{
-    Conditions, condition, date_text, etag, has_any, source, stored_encoding, timestamp,
-};
+use super::objects::{Conditions, condition, date_text, etag, has_any, source, stored_encoding, timestamp};
 use super::service::Service;
 
 const LAST_PART: i32 = 10_000;
@@ -89,8 +87,7 @@ impl Service {
         let input = request.input;
         let n = part_number(input.part_number)?;
         let (from, from_key, from_version) = source(&input.copy_source)?;
-        let (version, body) =
-            self.blocking(move |store| store.get(&from, &from_key, from_version.as_deref())).await?;
+        let (version, body) = self.blocking(move |store| store.get(&from, &from_key, from_version.as_deref())).await?;
         let conditions = Conditions {
             matches: input.copy_source_if_match,
             none_matches: input.copy_source_if_none_match,
@@ -122,10 +119,7 @@ impl Service {
         }))
     }
 
-    pub(super) async fn list_parts(
-        &self,
-        request: S3Request<ListPartsInput>,
-    ) -> S3Result<S3Response<ListPartsOutput>> {
+    pub(super) async fn list_parts(&self, request: S3Request<ListPartsInput>) -> S3Result<S3Response<ListPartsOutput>> {
         let input = request.input;
         let max = input.max_parts.unwrap_or(LARGEST_PAGE).clamp(0, LARGEST_PAGE);
         let marker = input.part_number_marker.unwrap_or(0);
@@ -173,12 +167,13 @@ impl Service {
         let bucket = input.bucket.clone();
         let uploads = self.blocking(move |store| store.uploads(&bucket)).await?;
         let prefix = input.prefix.unwrap_or_default();
-        let uploads = uploads.into_iter().filter(|upload| upload.key.starts_with(&prefix)).map(|upload| MultipartUpload {
-            key: Some(encode(&upload.key)),
-            upload_id: Some(upload.id),
-            initiated: Some(timestamp(upload.initiated)),
-            ..Default::default()
-        });
+        let uploads =
+            uploads.into_iter().filter(|upload| upload.key.starts_with(&prefix)).map(|upload| MultipartUpload {
+                key: Some(encode(&upload.key)),
+                upload_id: Some(upload.id),
+                initiated: Some(timestamp(upload.initiated)),
+                ..Default::default()
+            });
         Ok(S3Response::new(ListMultipartUploadsOutput {
             uploads: Some(uploads.collect()),
             bucket: Some(input.bucket),
@@ -216,9 +211,7 @@ impl Service {
         let sums = self.whole_checksums(&upload, &named, sums).await?;
         let kept = sums.clone();
         let written = self
-            .blocking(move |store| {
-                store.complete_upload((&upload.0, &upload.1, &upload.2), &named, kept, &condition)
-            })
+            .blocking(move |store| store.complete_upload((&upload.0, &upload.1, &upload.2), &named, kept, &condition))
             .await?;
         let checksum_type = has_any(&sums).then(|| ChecksumType::from_static(ChecksumType::FULL_OBJECT));
         Ok(S3Response::new(CompleteMultipartUploadOutput {
@@ -252,9 +245,8 @@ impl Service {
             return Ok(sent);
         }
         let (upload, named) = (upload.clone(), named.to_vec());
-        let (body, size) = self
-            .blocking(move |store| store.upload_body((&upload.0, &upload.1, &upload.2), &named))
-            .await?;
+        let (body, size) =
+            self.blocking(move |store| store.upload_body((&upload.0, &upload.1, &upload.2), &named)).await?;
         let mut hasher = ChecksumHasher {
             crc32: sent.crc32.is_some().then(Default::default),
             crc32c: sent.crc32c.is_some().then(Default::default),

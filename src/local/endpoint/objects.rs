@@ -6,22 +6,20 @@ use s3s::header::{ETAG, LAST_MODIFIED};
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 use time::OffsetDateTime;
 
-use super::super::{Attributes, Checksums, Condition, Created, StoreError, Version, Written};
+use super::super::{Attributes, Checksums, Condition, StoreError, Version, Written};
 use super::body::{Expected, receive};
 use super::errors::custom;
 use super::service::Service;
 use crate::event;
+use crate::event::make::EventName;
 
 /// As many keys as S3 deletes at once.
 const MOST_DELETED: usize = 1000;
 
 impl Service {
-    pub(super) async fn put_object(
-        &self,
-        request: S3Request<PutObjectInput>,
-    ) -> S3Result<S3Response<PutObjectOutput>> {
+    pub(super) async fn put_object(&self, request: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
         // A browser's form comes here too, once `s3s` has checked its policy: signature, expiry, conditions.
-        let created = if request.method == Method::POST { Created::Post } else { Created::Put };
+        let created = if request.method == Method::POST { EventName::Post } else { EventName::Put };
         if request.region.is_none() {
             return Err(s3_error!(InvalidRequest, "Sign the policy with AWS4-HMAC-SHA256 (Signature Version 4)."));
         }
@@ -57,7 +55,8 @@ impl Service {
             checksums: sums.clone(),
         };
         let bucket = input.bucket;
-        let put = move |store: &super::super::Store| store.put(&bucket, &key, &staged, &attributes, &condition, created);
+        let put =
+            move |store: &super::super::Store| store.put(&bucket, &key, &staged, &attributes, &condition, created);
         let written = self.blocking(put).await?;
         let checksum_type = has_any(&sums).then(|| ChecksumType::from_static(ChecksumType::FULL_OBJECT));
         Ok(S3Response::new(PutObjectOutput {
@@ -73,14 +72,10 @@ impl Service {
         }))
     }
 
-    pub(super) async fn get_object(
-        &self,
-        request: S3Request<GetObjectInput>,
-    ) -> S3Result<S3Response<GetObjectOutput>> {
+    pub(super) async fn get_object(&self, request: S3Request<GetObjectInput>) -> S3Result<S3Response<GetObjectOutput>> {
         let input = request.input;
         let (bucket, key, version_id) = (input.bucket, input.key, input.version_id);
-        let (version, body) =
-            self.blocking(move |store| store.get(&bucket, &key, version_id.as_deref())).await?;
+        let (version, body) = self.blocking(move |store| store.get(&bucket, &key, version_id.as_deref())).await?;
         let conditions = Conditions {
             matches: input.if_match,
             none_matches: input.if_none_match,
@@ -342,7 +337,11 @@ impl Extent {
             (None, Some(n)) => {
                 let i = usize::try_from(n).ok().and_then(|n| n.checked_sub(1));
                 let Some((i, length)) = i.and_then(|i| Some((i, *version.parts.get(i)?))) else {
-                    return Err(custom("InvalidPartNumber", StatusCode::RANGE_NOT_SATISFIABLE, "The object has no such part."));
+                    return Err(custom(
+                        "InvalidPartNumber",
+                        StatusCode::RANGE_NOT_SATISFIABLE,
+                        "The object has no such part.",
+                    ));
                 };
                 let start: u64 = version.parts[..i].iter().sum();
                 // Only what was uploaded in parts counts them.
@@ -368,16 +367,15 @@ fn unsatisfiable(size: u64) -> S3Error {
     error
 }
 
-pub(super) fn condition(
-    matches: Option<ETagCondition>,
-    none_matches: Option<ETagCondition>,
-) -> S3Result<Condition> {
+pub(super) fn condition(matches: Option<ETagCondition>, none_matches: Option<ETagCondition>) -> S3Result<Condition> {
     match (matches, none_matches) {
         (None, None) => Ok(Condition::Always),
         (None, Some(ETagCondition::Any)) => Ok(Condition::Absent),
         (Some(ETagCondition::Any), None) => Ok(Condition::Present),
         (Some(ETagCondition::ETag(tag)), None) => Ok(Condition::Etag(tag.into_value())),
-        (_, Some(_)) => Err(s3_error!(NotImplemented, "Of an upload's conditions, If-None-Match: * and If-Match are known.")),
+        (_, Some(_)) => {
+            Err(s3_error!(NotImplemented, "Of an upload's conditions, If-None-Match: * and If-Match are known."))
+        }
     }
 }
 

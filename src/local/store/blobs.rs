@@ -67,14 +67,7 @@ impl Store {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let path = self.dir().join("tmp").join(COUNT.fetch_add(1, Ordering::Relaxed).to_string());
         let file = tokio::fs::File::create_new(&path).await.map_err(|source| io_error(&path, source))?;
-        Ok(Staging {
-            temporary: Temporary(path),
-            file,
-            size: 0,
-            name: Sha256::new(),
-            md5: Md5::new(),
-            hasher,
-        })
+        Ok(Staging { temporary: Temporary(path), file, size: 0, name: Sha256::new(), md5: Md5::new(), hasher })
     }
 
     fn blob_path(&self, name: &str) -> PathBuf {

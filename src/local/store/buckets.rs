@@ -89,8 +89,7 @@ impl Store {
 }
 
 pub(super) fn bucket(connection: &Connection, name: &str) -> Result<Bucket, Failure> {
-    let mut statement =
-        connection.prepare_cached("SELECT name, created, versioning FROM buckets WHERE name = ?1")?;
+    let mut statement = connection.prepare_cached("SELECT name, created, versioning FROM buckets WHERE name = ?1")?;
     let found = statement.query_row(params![name], read_bucket).optional()?;
     found.ok_or_else(|| StoreError::NoSuchBucket.into())
 }

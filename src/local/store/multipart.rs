@@ -7,8 +7,9 @@ use super::super::encoding::{hex, unhex};
 use super::blobs::{Body, Segment, Staged};
 use super::buckets::bucket;
 use super::objects::{Content, check, check_key, from_json, insert, size_at, sql_size, to_json};
-use super::{Attributes, Checksums, Condition, Created, Failure, Seq, Store, StoreError, Written};
+use super::{Attributes, Checksums, Condition, Failure, Seq, Store, StoreError, Written};
 use crate::event::Timestamp;
+use crate::event::make::EventName;
 
 /// 1 to 10,000, as S3 has it.
 pub(in super::super) type PartNumber = u16;
@@ -143,7 +144,7 @@ impl Store {
                 segments: chosen.into_iter().map(|(_, segment)| segment).collect(),
             };
             transaction.execute("DELETE FROM uploads WHERE id = ?1", params![upload])?;
-            insert(transaction, after, &bucket, key, content, Created::CompleteMultipartUpload)
+            insert(transaction, after, &bucket, key, content, EventName::CompleteMultipartUpload)
         })
     }
 
@@ -190,7 +191,11 @@ fn uploaded(connection: &Connection, upload: &str) -> Result<Vec<(Part, Segment)
         let segment = Segment { blob: row.get(1)?, size: size_at(row, 2)? };
         let (etag, checksums): (_, String) = (row.get(3)?, row.get(4)?);
         let modified = Timestamp(row.get(5)?);
-        Ok((Part { n: row.get(0)?, size: segment.size, etag, checksums: Checksums::default(), modified }, segment, checksums))
+        Ok((
+            Part { n: row.get(0)?, size: segment.size, etag, checksums: Checksums::default(), modified },
+            segment,
+            checksums,
+        ))
     })?;
     rows.map(|row| {
         let (part, segment, checksums) = row?;

@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::super::encoding::hex;
 use super::blobs::{Body, Segment, Staged};
 use super::buckets::{Bucket, Versioning, bucket};
-use super::notification::{Change, event};
-use super::outbox::{Created, queue};
+use super::outbox::{Change, queue};
 use super::{After, Failure, Seq, Store, StoreError};
 use crate::event::Timestamp;
+use crate::event::make::EventName;
 
 /// The id of the version that a key has while its bucket is not (or no longer) versioned.
 const NULL: &str = "null";
@@ -134,7 +134,7 @@ pub(super) struct Content {
 }
 
 impl Store {
-    /// Makes an upload the key's current version.
+    /// Makes an upload the key's current version; `created` is the name of its notification.
     pub fn put(
         &self,
         bucket_name: &str,
@@ -142,7 +142,7 @@ impl Store {
         staged: &Staged,
         attributes: &Attributes,
         condition: &Condition,
-        created: Created,
+        created: EventName,
     ) -> Result<Written, StoreError> {
         check_key(key)?;
         self.write(|transaction, after| {
@@ -179,7 +179,7 @@ impl Store {
                 None => stored.attributes,
             };
             let content = Content { etag: stored.etag, attributes, segments: stored.segments };
-            let written = insert(transaction, after, &to, target.1, content, Created::Copy)?;
+            let written = insert(transaction, after, &to, target.1, content, EventName::Copy)?;
             Ok((version, written))
         })
     }
@@ -231,28 +231,34 @@ pub(super) fn insert(
     bucket: &Bucket,
     key: &str,
     content: Content,
-    created: Created,
+    created: EventName,
 ) -> Result<Written, Failure> {
     let seq = Seq::next(transaction)?;
     let size = content.segments.iter().map(|segment| segment.size).sum();
     let id = new_id(transaction, after, bucket, key, seq)?;
-    transaction
-        .prepare_cached("INSERT INTO versions VALUES (?1, ?2, ?3, ?4, false, ?5, ?6, ?7)")?
-        .execute(params![seq.0, bucket.name, key.as_bytes(), id, sql_size(size), content.etag, content.attributes])?;
+    transaction.prepare_cached("INSERT INTO versions VALUES (?1, ?2, ?3, ?4, false, ?5, ?6, ?7)")?.execute(params![
+        seq.0,
+        bucket.name,
+        key.as_bytes(),
+        id,
+        sql_size(size),
+        content.etag,
+        content.attributes
+    ])?;
     let mut statement = transaction.prepare_cached("INSERT INTO segments VALUES (?1, ?2, ?3, ?4)")?;
     for (n, segment) in content.segments.iter().enumerate() {
         statement.execute(params![seq.0, sql_size(n as u64), segment.blob, sql_size(segment.size)])?;
     }
     let version_id = bucket.versioning.is_some().then_some(id);
     let change = Change {
-        name: created.event_name(),
+        name: created,
         bucket: &bucket.name,
         key,
         size: Some(size),
         etag: Some(&content.etag),
         version_id: version_id.as_deref(),
     };
-    queue(transaction, after, seq, &event(&change, seq))?;
+    queue(transaction, after, seq, &change)?;
     Ok(Written { version_id, etag: content.etag, modified: seq.time() })
 }
 
@@ -265,14 +271,14 @@ fn mark(transaction: &Transaction<'_>, after: &mut After, bucket: &Bucket, key: 
         params![seq.0, bucket.name, key.as_bytes(), id, ETAG_OF_NOTHING],
     )?;
     let change = Change {
-        name: "ObjectRemoved:DeleteMarkerCreated",
+        name: EventName::DeleteMarkerCreated,
         bucket: &bucket.name,
         key,
         size: None,
         etag: Some(ETAG_OF_NOTHING),
         version_id: Some(&id),
     };
-    queue(transaction, after, seq, &event(&change, seq))?;
+    queue(transaction, after, seq, &change)?;
     Ok(Removed { version_id: Some(id), marker: true })
 }
 
@@ -289,9 +295,9 @@ fn remove(
     };
     let seq = Seq::next(transaction)?;
     let version_id = bucket.versioning.is_some().then_some(id);
-    let change =
-        Change { name: "ObjectRemoved:Delete", bucket: &bucket.name, key, size: None, etag: None, version_id };
-    queue(transaction, after, seq, &event(&change, seq))?;
+    let name = EventName::Delete;
+    let change = Change { name, bucket: &bucket.name, key, size: None, etag: None, version_id };
+    queue(transaction, after, seq, &change)?;
     Ok(Removed { version_id: version_id.map(str::to_owned), marker })
 }
 
@@ -358,12 +364,7 @@ pub(super) fn find(
 }
 
 /// Fails where `condition` does not hold of the key's current version.
-pub(super) fn check(
-    connection: &Connection,
-    bucket: &Bucket,
-    key: &str,
-    condition: &Condition,
-) -> Result<(), Failure> {
+pub(super) fn check(connection: &Connection, bucket: &Bucket, key: &str, condition: &Condition) -> Result<(), Failure> {
     if *condition == Condition::Always {
         return Ok(());
     }
