@@ -4,6 +4,7 @@ mod events;
 mod harness;
 mod pictures;
 mod records;
+mod s3;
 
 fn main() -> std::process::ExitCode {
     if let Some(code) = pictures::decode_and_report() {
@@ -13,5 +14,6 @@ fn main() -> std::process::ExitCode {
     trials.extend(events::trials());
     trials.extend(pictures::trials());
     trials.extend(records::trials());
+    trials.extend(s3::trials());
     harness::run(trials)
 }

@@ -5,12 +5,15 @@
 
 mod body;
 mod buckets;
+mod conditions;
 mod errors;
+mod extent;
 mod front;
 mod listing;
 mod multipart;
 mod objects;
 mod service;
+mod values;
 
 use std::io;
 use std::net::SocketAddr;

@@ -10,11 +10,11 @@ mod blobs;
 mod buckets;
 mod listing;
 mod multipart;
-mod notification;
 mod objects;
 mod outbox;
 #[cfg(test)]
 mod tests;
+mod version;
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -29,9 +29,9 @@ use crate::event::Timestamp;
 pub use blobs::{Body, Staged, Staging};
 pub use buckets::{Bucket, Versioning};
 pub(super) use listing::{Entry, Query, VersionEntry, behind, successor};
-pub(super) use multipart::PartNumber;
-pub use objects::{Attributes, Checksums, Condition, Removed, Version, Written};
-pub use outbox::{Created, Notification};
+pub(super) use multipart::{PartNumber, UploadedPart};
+pub use outbox::Notification;
+pub use version::{Attributes, Checksums, Condition, Removed, Version, Written};
 
 /// Raised when the tables change; a folder of another layout is refused, not guessed at.
 const LAYOUT: i64 = 1;

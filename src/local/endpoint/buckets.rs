@@ -4,8 +4,8 @@ use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
 use super::super::Versioning;
-use super::objects::timestamp;
 use super::service::Service;
+use super::values::timestamp;
 
 impl Service {
     pub(super) async fn create_bucket(

@@ -7,7 +7,7 @@ use s3s::header::{X_AMZ_DELETE_MARKER, X_AMZ_VERSION_ID};
 use s3s::{S3Error, S3ErrorCode, s3_error};
 
 use super::super::StoreError;
-use super::objects::http_date;
+use super::values::http_date;
 
 impl From<StoreError> for S3Error {
     fn from(error: StoreError) -> Self {

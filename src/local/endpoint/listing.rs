@@ -6,8 +6,8 @@ use s3s::{S3Request, S3Response, S3Result, s3_error};
 
 use super::super::encoding::{hex, unhex};
 use super::super::store::{self, Entry, Query, VersionEntry};
-use super::objects::{etag, timestamp};
 use super::service::Service;
+use super::values::{etag, timestamp};
 
 /// As many entries as S3 gives on a page.
 const LARGEST_PAGE: i32 = 1000;

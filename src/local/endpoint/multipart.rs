@@ -5,12 +5,13 @@ use s3s::checksum::ChecksumHasher;
 use s3s::dto::*;
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 
-use super::super::store::PartNumber;
+use super::super::store::{PartNumber, UploadedPart as Listed};
 use super::super::{Attributes, Checksums};
 use super::body::{Expected, pairs, receive};
+use super::conditions::{Conditions, condition};
 use super::listing::encoder;
-use super::objects::{Conditions, condition, date_text, etag, has_any, source, stored_encoding, timestamp};
 use super::service::Service;
+use super::values::{self, etag, source, timestamp};
 
 const LAST_PART: i32 = 10_000;
 const LARGEST_PAGE: i32 = 1000;
@@ -21,17 +22,8 @@ impl Service {
         request: S3Request<CreateMultipartUploadInput>,
     ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
         let input = request.input;
-        let attributes = Attributes {
-            content_type: input.content_type.map(|kind| kind.to_string()),
-            cache_control: input.cache_control,
-            content_disposition: input.content_disposition,
-            content_encoding: input.content_encoding.and_then(|encoding| stored_encoding(&encoding)),
-            content_language: input.content_language,
-            expires: input.expires.and_then(|expires| date_text(&expires)),
-            metadata: input.metadata.unwrap_or_default().into_iter().collect(),
-            checksums: Checksums::default(),
-        };
         let (bucket, key) = (input.bucket.clone(), input.key.clone());
+        let attributes = values::attributes!(input, Checksums::default());
         let id = self.blocking(move |store| store.create_upload(&bucket, &key, &attributes)).await?;
         Ok(S3Response::new(CreateMultipartUploadOutput {
             bucket: Some(input.bucket),
@@ -56,28 +48,18 @@ impl Service {
         let expected = Expected {
             length: input.content_length,
             md5: input.content_md5,
-            checksums: Checksums {
-                crc32: input.checksum_crc32,
-                crc32c: input.checksum_crc32c,
-                crc64nvme: input.checksum_crc64nvme,
-                sha1: input.checksum_sha1,
-                sha256: input.checksum_sha256,
-            },
+            checksums: values::checksums!(input),
             announced: Expected::announced(&request.headers),
             trailers: request.trailing_headers,
             algorithm: input.checksum_algorithm.map(|algorithm| algorithm.as_str().to_owned()),
         };
         let staged = receive(&self.store, input.body, &expected).await?;
         let part = self.blocking(move |store| store.put_part((&bucket, &key, &upload), n, &staged)).await?;
-        Ok(S3Response::new(UploadPartOutput {
-            e_tag: Some(etag(&part.etag)),
-            checksum_crc32: part.checksums.crc32,
-            checksum_crc32c: part.checksums.crc32c,
-            checksum_crc64nvme: part.checksums.crc64nvme,
-            checksum_sha1: part.checksums.sha1,
-            checksum_sha256: part.checksums.sha256,
-            ..Default::default()
-        }))
+        let sums = part.checksums;
+        Ok(S3Response::new(values::with_checksums!(
+            sums,
+            UploadPartOutput { e_tag: Some(etag(&part.etag)) }..Default::default()
+        )))
     }
 
     pub(super) async fn upload_part_copy(
@@ -129,16 +111,16 @@ impl Service {
             .blocking(move |store| store.parts((&bucket, &key, &upload), after, usize::try_from(max).unwrap_or(0)))
             .await?;
         let next = parts.last().map(|part| i32::from(part.n));
-        let parts = parts.into_iter().map(|part| Part {
-            part_number: Some(i32::from(part.n)),
-            size: i64::try_from(part.size).ok(),
-            e_tag: Some(etag(&part.etag)),
-            last_modified: Some(timestamp(part.modified)),
-            checksum_crc32: part.checksums.crc32,
-            checksum_crc32c: part.checksums.crc32c,
-            checksum_crc64nvme: part.checksums.crc64nvme,
-            checksum_sha1: part.checksums.sha1,
-            checksum_sha256: part.checksums.sha256,
+        let parts = parts.into_iter().map(|Listed { n, size, etag: tag, checksums, modified }| {
+            values::with_checksums!(
+                checksums,
+                Part {
+                    part_number: Some(i32::from(n)),
+                    size: i64::try_from(size).ok(),
+                    e_tag: Some(etag(&tag)),
+                    last_modified: Some(timestamp(modified)),
+                }
+            )
         });
         Ok(S3Response::new(ListPartsOutput {
             parts: Some(parts.collect()),
@@ -201,33 +183,23 @@ impl Service {
             return Err(s3_error!(MalformedXML, "The upload has no parts."));
         }
         let upload = (input.bucket.clone(), input.key.clone(), input.upload_id);
-        let sums = Checksums {
-            crc32: input.checksum_crc32,
-            crc32c: input.checksum_crc32c,
-            crc64nvme: input.checksum_crc64nvme,
-            sha1: input.checksum_sha1,
-            sha256: input.checksum_sha256,
-        };
+        let sums = values::checksums!(input);
         let sums = self.whole_checksums(&upload, &named, sums).await?;
         let kept = sums.clone();
         let written = self
             .blocking(move |store| store.complete_upload((&upload.0, &upload.1, &upload.2), &named, kept, &condition))
             .await?;
-        let checksum_type = has_any(&sums).then(|| ChecksumType::from_static(ChecksumType::FULL_OBJECT));
-        Ok(S3Response::new(CompleteMultipartUploadOutput {
-            location: Some(format!("/{}/{}", input.bucket, input.key)),
-            bucket: Some(input.bucket),
-            key: Some(input.key),
-            e_tag: Some(etag(&written.etag)),
-            version_id: written.version_id,
-            checksum_crc32: sums.crc32,
-            checksum_crc32c: sums.crc32c,
-            checksum_crc64nvme: sums.crc64nvme,
-            checksum_sha1: sums.sha1,
-            checksum_sha256: sums.sha256,
-            checksum_type,
-            ..Default::default()
-        }))
+        Ok(S3Response::new(values::with_checksums!(
+            sums,
+            CompleteMultipartUploadOutput {
+                checksum_type: values::checksum_type(&sums),
+                location: Some(format!("/{}/{}", input.bucket, input.key)),
+                bucket: Some(input.bucket),
+                key: Some(input.key),
+                e_tag: Some(etag(&written.etag)),
+                version_id: written.version_id,
+            }..Default::default()
+        )))
     }
 
     /// Checks the checksums that were sent for the whole object by reading its parts once more. Composite ones
@@ -241,7 +213,7 @@ impl Service {
         for sum in [&mut sent.crc32, &mut sent.crc32c, &mut sent.crc64nvme, &mut sent.sha1, &mut sent.sha256] {
             sum.take_if(|sum| sum.contains('-'));
         }
-        if !has_any(&sent) {
+        if sent == Checksums::default() {
             return Ok(sent);
         }
         let (upload, named) = (upload.clone(), named.to_vec());

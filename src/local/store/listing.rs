@@ -52,12 +52,15 @@ impl Store {
             ORDER BY key LIMIT ?4";
         self.read(|connection| {
             bucket(connection, bucket_name)?;
+            if query.max == 0 {
+                return Ok(Page { entries: Vec::new(), next: None });
+            }
             let mut statement = connection.prepare_cached(sql)?;
             let end = successor(query.prefix.as_bytes());
             let mut from = query.from.clone().max(query.prefix.as_bytes().to_vec());
             let mut entries = Vec::new();
             // One round for each common prefix: it is left out by starting anew behind it.
-            while query.max > 0 {
+            loop {
                 let limit = sql_size((query.max - entries.len() + 1) as u64);
                 let mut rows = statement.query(params![bucket_name, from, end, limit])?;
                 let mut jumped = false;
@@ -97,6 +100,9 @@ impl Store {
             AND (?4 IS NULL OR key <> ?4 OR seq < ?5) ORDER BY key, seq DESC LIMIT ?6";
         self.read(|connection| {
             bucket(connection, bucket_name)?;
+            if query.max == 0 {
+                return Ok(VersionPage { entries: Vec::new(), more: false });
+            }
             let mut bound: (Option<&[u8]>, i64) = (None, 0);
             let mut from = query.from.clone();
             if let Some((key, id)) = marker {
@@ -111,7 +117,7 @@ impl Store {
             let end = successor(query.prefix.as_bytes());
             let mut statement = connection.prepare_cached(sql)?;
             let mut entries = Vec::new();
-            while query.max > 0 {
+            loop {
                 let limit = sql_size((query.max - entries.len() + 1) as u64);
                 let mut rows = statement.query(params![bucket_name, from, end, bound.0, bound.1, limit])?;
                 let mut jumped = false;

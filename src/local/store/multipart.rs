@@ -6,9 +6,11 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::super::encoding::{hex, unhex};
 use super::blobs::{Body, Segment, Staged};
 use super::buckets::bucket;
-use super::objects::{Content, check, check_key, from_json, insert, size_at, sql_size, to_json};
-use super::{Attributes, Checksums, Condition, Created, Failure, Seq, Store, StoreError, Written};
+use super::objects::{Content, check, check_key, insert, size_at, sql_size};
+use super::version::{from_json, to_json};
+use super::{Attributes, Checksums, Condition, Failure, Seq, Store, StoreError, Written};
 use crate::event::Timestamp;
+use crate::event::make::EventName;
 
 /// 1 to 10,000, as S3 has it.
 pub(in super::super) type PartNumber = u16;
@@ -26,7 +28,7 @@ pub(in super::super) struct Upload {
 
 /// A part of an upload under way.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in super::super) struct Part {
+pub(in super::super) struct UploadedPart {
     pub n: PartNumber,
     pub size: u64,
     /// Without quotation marks.
@@ -61,7 +63,7 @@ impl Store {
         (bucket_name, key, upload): (&str, &str, &str),
         n: PartNumber,
         staged: &Staged,
-    ) -> Result<Part, StoreError> {
+    ) -> Result<UploadedPart, StoreError> {
         self.write(|transaction, after| {
             attributes_of(transaction, (bucket_name, key, upload))?;
             let sql = "SELECT blob FROM parts WHERE upload = ?1 AND n = ?2";
@@ -69,7 +71,7 @@ impl Store {
                 after.loose.push(blob);
             }
             let segment = self.place(staged, after)?;
-            let part = Part {
+            let part = UploadedPart {
                 n,
                 size: staged.size,
                 etag: hex(&staged.md5),
@@ -91,7 +93,7 @@ impl Store {
         upload: (&str, &str, &str),
         after: PartNumber,
         max: usize,
-    ) -> Result<(Vec<Part>, bool), StoreError> {
+    ) -> Result<(Vec<UploadedPart>, bool), StoreError> {
         self.read(|connection| {
             attributes_of(connection, upload)?;
             let mut parts = uploaded(connection, upload.2)?;
@@ -143,7 +145,7 @@ impl Store {
                 segments: chosen.into_iter().map(|(_, segment)| segment).collect(),
             };
             transaction.execute("DELETE FROM uploads WHERE id = ?1", params![upload])?;
-            insert(transaction, after, &bucket, key, content, Created::CompleteMultipartUpload)
+            insert(transaction, after, &bucket, key, content, EventName::CompleteMultipartUpload)
         })
     }
 
@@ -183,7 +185,7 @@ fn attributes_of(connection: &Connection, (bucket_name, key, upload): (&str, &st
 }
 
 /// An upload's parts by number.
-fn uploaded(connection: &Connection, upload: &str) -> Result<Vec<(Part, Segment)>, Failure> {
+fn uploaded(connection: &Connection, upload: &str) -> Result<Vec<(UploadedPart, Segment)>, Failure> {
     let sql = "SELECT n, blob, size, etag, checksums, modified FROM parts WHERE upload = ?1 ORDER BY n";
     let mut statement = connection.prepare_cached(sql)?;
     let rows = statement.query_map(params![upload], |row| {
@@ -191,23 +193,23 @@ fn uploaded(connection: &Connection, upload: &str) -> Result<Vec<(Part, Segment)
         let (etag, checksums): (_, String) = (row.get(3)?, row.get(4)?);
         let modified = Timestamp(row.get(5)?);
         Ok((
-            Part { n: row.get(0)?, size: segment.size, etag, checksums: Checksums::default(), modified },
+            UploadedPart { n: row.get(0)?, size: segment.size, etag, checksums: Checksums::default(), modified },
             segment,
             checksums,
         ))
     })?;
     rows.map(|row| {
         let (part, segment, checksums) = row?;
-        Ok((Part { checksums: from_json(&checksums)?, ..part }, segment))
+        Ok((UploadedPart { checksums: from_json(&checksums)?, ..part }, segment))
     })
     .collect()
 }
 
 /// The named ones of the uploaded parts, checked as S3 checks them.
 fn choose(
-    mut uploaded: Vec<(Part, Segment)>,
+    mut uploaded: Vec<(UploadedPart, Segment)>,
     named: &[(PartNumber, String)],
-) -> Result<Vec<(Part, Segment)>, StoreError> {
+) -> Result<Vec<(UploadedPart, Segment)>, StoreError> {
     if !named.is_sorted_by(|(a, _), (b, _)| a < b) {
         return Err(StoreError::InvalidPartOrder);
     }

@@ -1,119 +1,20 @@
 //! Objects, their versions and delete markers.
 
-use std::collections::BTreeMap;
-
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
-use serde::{Deserialize, Serialize};
 
 use super::super::encoding::hex;
 use super::blobs::{Body, Segment, Staged};
 use super::buckets::{Bucket, Versioning, bucket};
-use super::notification::{Change, event};
-use super::outbox::{Created, queue};
+use super::outbox::{Change, queue};
+use super::version::{Attributes, Condition, Removed, Version, Written, from_json, to_json};
 use super::{After, Failure, Seq, Store, StoreError};
-use crate::event::Timestamp;
+use crate::event::make::EventName;
 
 /// The id of the version that a key has while its bucket is not (or no longer) versioned.
 const NULL: &str = "null";
 /// What S3 gives as a delete marker's ETag: MD5 of nothing.
 const ETAG_OF_NOTHING: &str = "d41d8cd98f00b204e9800998ecf8427e";
 const LONGEST_KEY: usize = 1024;
-
-/// What a client sends along with an object, and gets back with it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Attributes {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub content_type: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cache_control: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub content_disposition: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub content_encoding: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub content_language: Option<String>,
-    /// An HTTP date.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub expires: Option<String>,
-    /// `x-amz-meta-*`, without the prefix.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub metadata: BTreeMap<String, String>,
-    pub checksums: Checksums,
-}
-
-/// Base64, as in `x-amz-checksum-*`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Checksums {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub crc32: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub crc32c: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub crc64nvme: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub sha1: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub sha256: Option<String>,
-}
-
-impl From<s3s::dto::Checksum> for Checksums {
-    fn from(sums: s3s::dto::Checksum) -> Self {
-        Self {
-            crc32: sums.checksum_crc32,
-            crc32c: sums.checksum_crc32c,
-            crc64nvme: sums.checksum_crc64nvme,
-            sha1: sums.checksum_sha1,
-            sha256: sums.checksum_sha256,
-        }
-    }
-}
-
-/// What must hold of a key's current version for a change to be made.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Condition {
-    #[default]
-    Always,
-    /// `If-None-Match: *`
-    Absent,
-    /// `If-Match: *`
-    Present,
-    /// `If-Match: "etag"`, without quotation marks.
-    Etag(String),
-}
-
-/// One version of one object.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Version {
-    pub key: String,
-    /// `None` on a bucket that never was versioned.
-    pub version_id: Option<String>,
-    pub size: u64,
-    /// Without quotation marks.
-    pub etag: String,
-    pub modified: Timestamp,
-    pub attributes: Attributes,
-    /// The sizes of its parts; one for what was uploaded whole.
-    pub parts: Vec<u64>,
-}
-
-/// What an upload or a copy became.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Written {
-    pub version_id: Option<String>,
-    pub etag: String,
-    pub modified: Timestamp,
-}
-
-/// What a delete did.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Removed {
-    /// Of the version that is gone, or of the delete marker that was made.
-    pub version_id: Option<String>,
-    /// A delete marker was made, or removed.
-    pub marker: bool,
-}
 
 /// A row of `versions`, with its bytes' places.
 pub(super) struct Stored {
@@ -134,7 +35,7 @@ pub(super) struct Content {
 }
 
 impl Store {
-    /// Makes an upload the key's current version.
+    /// Makes an upload the key's current version; `created` is the name of its notification.
     pub fn put(
         &self,
         bucket_name: &str,
@@ -142,7 +43,7 @@ impl Store {
         staged: &Staged,
         attributes: &Attributes,
         condition: &Condition,
-        created: Created,
+        created: EventName,
     ) -> Result<Written, StoreError> {
         check_key(key)?;
         self.write(|transaction, after| {
@@ -179,7 +80,7 @@ impl Store {
                 None => stored.attributes,
             };
             let content = Content { etag: stored.etag, attributes, segments: stored.segments };
-            let written = insert(transaction, after, &to, target.1, content, Created::Copy)?;
+            let written = insert(transaction, after, &to, target.1, content, EventName::Copy)?;
             Ok((version, written))
         })
     }
@@ -231,7 +132,7 @@ pub(super) fn insert(
     bucket: &Bucket,
     key: &str,
     content: Content,
-    created: Created,
+    created: EventName,
 ) -> Result<Written, Failure> {
     let seq = Seq::next(transaction)?;
     let size = content.segments.iter().map(|segment| segment.size).sum();
@@ -251,14 +152,14 @@ pub(super) fn insert(
     }
     let version_id = bucket.versioning.is_some().then_some(id);
     let change = Change {
-        name: created.event_name(),
+        name: created,
         bucket: &bucket.name,
         key,
         size: Some(size),
         etag: Some(&content.etag),
         version_id: version_id.as_deref(),
     };
-    queue(transaction, after, seq, &event(&change, seq))?;
+    queue(transaction, after, seq, &change)?;
     Ok(Written { version_id, etag: content.etag, modified: seq.time() })
 }
 
@@ -271,14 +172,14 @@ fn mark(transaction: &Transaction<'_>, after: &mut After, bucket: &Bucket, key: 
         params![seq.0, bucket.name, key.as_bytes(), id, ETAG_OF_NOTHING],
     )?;
     let change = Change {
-        name: "ObjectRemoved:DeleteMarkerCreated",
+        name: EventName::DeleteMarkerCreated,
         bucket: &bucket.name,
         key,
         size: None,
         etag: Some(ETAG_OF_NOTHING),
         version_id: Some(&id),
     };
-    queue(transaction, after, seq, &event(&change, seq))?;
+    queue(transaction, after, seq, &change)?;
     Ok(Removed { version_id: Some(id), marker: true })
 }
 
@@ -295,8 +196,9 @@ fn remove(
     };
     let seq = Seq::next(transaction)?;
     let version_id = bucket.versioning.is_some().then_some(id);
-    let change = Change { name: "ObjectRemoved:Delete", bucket: &bucket.name, key, size: None, etag: None, version_id };
-    queue(transaction, after, seq, &event(&change, seq))?;
+    let name = EventName::Delete;
+    let change = Change { name, bucket: &bucket.name, key, size: None, etag: None, version_id };
+    queue(transaction, after, seq, &change)?;
     Ok(Removed { version_id: version_id.map(str::to_owned), marker })
 }
 
@@ -415,14 +317,6 @@ pub(super) fn check_key(key: &str) -> Result<(), StoreError> {
         1..=LONGEST_KEY => Ok(()),
         length => Err(StoreError::KeyLength(length)),
     }
-}
-
-pub(super) fn to_json<T: Serialize>(value: &T) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(|error| StoreError::Corrupt(error.to_string()))
-}
-
-pub(super) fn from_json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, StoreError> {
-    serde_json::from_str(text).map_err(|error| StoreError::Corrupt(format!("a row's JSON: {error}")))
 }
 
 /// SQLite has no unsigned integers; sizes are far below 2^63.

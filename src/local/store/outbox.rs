@@ -7,25 +7,21 @@ use tokio::sync::Notify;
 
 use super::{After, Failure, Seq, Store, StoreError};
 use crate::event::Timestamp;
+use crate::event::make::{self, EventName};
 
-/// How an object came to be, as its notification names it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Created {
-    Put,
-    Post,
-    Copy,
-    CompleteMultipartUpload,
-}
+/// The region that the endpoint says it is in: the one that needs no location constraint.
+const REGION: &str = "us-east-1";
 
-impl Created {
-    pub(super) fn event_name(self) -> &'static str {
-        match self {
-            Self::Put => "ObjectCreated:Put",
-            Self::Post => "ObjectCreated:Post",
-            Self::Copy => "ObjectCreated:Copy",
-            Self::CompleteMultipartUpload => "ObjectCreated:CompleteMultipartUpload",
-        }
-    }
+/// What a notification says about its object; the rest comes from its [`Seq`].
+pub(super) struct Change<'a> {
+    pub name: EventName,
+    pub bucket: &'a str,
+    pub key: &'a str,
+    /// A removed version has none, nor an ETag.
+    pub size: Option<u64>,
+    pub etag: Option<&'a str>,
+    /// `None` on a bucket that never was versioned.
+    pub version_id: Option<&'a str>,
 }
 
 /// One queued notification.
@@ -91,9 +87,22 @@ pub(super) fn queue(
     transaction: &Transaction<'_>,
     after: &mut After,
     seq: Seq,
-    body: &serde_json::Value,
+    change: &Change<'_>,
 ) -> Result<(), Failure> {
-    transaction.execute("INSERT INTO outbox (id, body) VALUES (?1, ?2)", params![seq.0, body.to_string()])?;
+    let sequencer = seq.sequencer();
+    let notification = make::Notification {
+        name: change.name,
+        bucket: change.bucket,
+        key: change.key,
+        size: change.size,
+        etag: change.etag,
+        version_id: change.version_id,
+        sequencer: Some(&sequencer),
+        event_time: seq.time(),
+        region: REGION,
+    };
+    let body = make::event(&notification, make::Shape::S3).to_string();
+    transaction.prepare_cached("INSERT INTO outbox (id, body) VALUES (?1, ?2)")?.execute(params![seq.0, body])?;
     after.queued = true;
     Ok(())
 }
