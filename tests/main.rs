@@ -1,7 +1,10 @@
 //! The integration tests: one binary, so that one link serves them all.
 
+#![allow(unreachable_pub)] // `pub` says what a module offers; a test binary has nobody to offer it to.
+
 mod events;
 mod harness;
+mod model;
 mod pictures;
 mod records;
 mod s3;
@@ -12,6 +15,7 @@ fn main() -> std::process::ExitCode {
     }
     let mut trials = Vec::new();
     trials.extend(events::trials());
+    trials.extend(model::trials());
     trials.extend(pictures::trials());
     trials.extend(records::trials());
     trials.extend(s3::trials());

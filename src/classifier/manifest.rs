@@ -64,10 +64,24 @@ impl ModelError {
         ModelError::Manifest { manifest: format!("manifest.json in {}", origin.display()), problem: problem.into() }
     }
 
-    pub(super) fn network(origin: &Path, problem: impl Into<String>) -> ModelError {
-        let network =
-            format!("tract cannot run model.onnx in {} on an input of the manifest's shape", origin.display());
-        ModelError::Network { network, problem: problem.into() }
+    pub(super) fn no_onnx(origin: &Path, problem: &str) -> ModelError {
+        ModelError::Network {
+            network: format!("model.onnx in {}", origin.display()),
+            problem: format!(
+                "is no ONNX file that tract can read ({}). Export the network to one file with its weights inside, opset 9 to 18",
+                problem.trim_end_matches('.')
+            ),
+        }
+    }
+
+    pub(super) fn shape(origin: &Path, problem: &str) -> ModelError {
+        ModelError::Network {
+            network: format!("model.onnx in {}", origin.display()),
+            problem: format!(
+                "tract cannot run it on one input of the manifest's shape ({}). Check input.layout and input.shape",
+                problem.trim_end_matches('.')
+            ),
+        }
     }
 
     pub(super) fn run(model: &str, problem: String) -> ModelError {

@@ -82,23 +82,31 @@ impl Model {
                 ),
             ));
         }
-        let runnable = runnable(&manifest, onnx).map_err(|error| ModelError::network(origin, format!("{error:#}")))?;
+        let network = onnx_model(onnx).map_err(|error| ModelError::no_onnx(origin, &format!("{error:#}")))?;
+        let runnable =
+            runnable(network, &manifest).map_err(|error| ModelError::shape(origin, &format!("{error:#}")))?;
         let model = Model { manifest, runnable };
         model.check_output(origin)?;
         Ok(model)
     }
 
-    /// Runs the network once on zeros: the manifest's labels must be as many as its outputs.
+    /// Runs the network once on zeros: there must be an output a label, of the kind that the manifest says.
     fn check_output(&self, origin: &Path) -> Result<(), ModelError> {
         let (channels, height, width) = self.manifest.input.dimensions();
         let zeros = Tensor { channels, height, width, values: vec![0.0; channels * height * width] };
-        let outputs = self.logits(&zeros).map_err(|error| ModelError::network(origin, format!("{error:#}")))?.len();
-        if outputs != self.manifest.labels.len() {
-            let labels = self.manifest.labels.len();
-            return Err(ModelError::manifest(
-                origin,
-                format!("has {labels} labels, but the network has {outputs} outputs"),
-            ));
+        let outputs = self.run(&zeros).map_err(|error| ModelError::shape(origin, &format!("{error:#}")))?;
+        let labels = self.manifest.labels.len();
+        if outputs.len() != labels {
+            let problem =
+                format!("has {labels} labels, but the network has {} outputs: name each in its order", outputs.len());
+            return Err(ModelError::manifest(origin, problem));
+        }
+        let sum: f32 = outputs.iter().sum();
+        let probable = outputs.iter().all(|output| (0.0..=1.0).contains(output)) && (sum - 1.0).abs() < 0.01;
+        if self.manifest.output == Output::Probabilities && !probable {
+            let problem =
+                format!("says output \"probabilities\", but on zeros they sum to {sum}: \"logits\" may be meant");
+            return Err(ModelError::manifest(origin, problem));
         }
         Ok(())
     }
@@ -124,8 +132,7 @@ impl Model {
     pub fn read(&self, picture: &Picture) -> Result<Reading, ModelError> {
         let (channels, height, width) = self.manifest.input.dimensions();
         let prepared = prepare(picture, &self.manifest.preprocess, height, width);
-        let logits =
-            self.logits(&prepared.tensor).map_err(|error| ModelError::run(&self.id(), format!("{error:#}")))?;
+        let logits = self.logits(&prepared.tensor)?;
         let probabilities = match self.manifest.output {
             Output::Logits => softmax(&logits),
             Output::Probabilities => logits.clone(),
@@ -141,8 +148,15 @@ impl Model {
         Ok(Reading { top, sure, logits, seen: prepared.seen, seen_width: width, seen_channels: channels })
     }
 
-    /// The network's outputs for one input.
-    fn logits(&self, input: &Tensor) -> TractResult<Vec<f32>> {
+    /// The network's outputs for one prepared input, one a label, as the network gives them.
+    ///
+    /// # Errors
+    /// If the input has not the manifest's shape, or the network itself fails.
+    pub fn logits(&self, input: &Tensor) -> Result<Vec<f32>, ModelError> {
+        self.run(input).map_err(|error| ModelError::run(&self.id(), format!("{error:#}")))
+    }
+
+    fn run(&self, input: &Tensor) -> TractResult<Vec<f32>> {
         let (channels, height, width) = (input.channels, input.height, input.width);
         let tensor = match self.manifest.input.layout {
             Layout::Nchw => tract_ndarray::Array4::from_shape_vec((1, channels, height, width), input.values.clone())?,
@@ -156,8 +170,7 @@ impl Model {
     }
 }
 
-fn runnable(manifest: &Manifest, onnx: &[u8]) -> TractResult<Arc<TypedRunnableModel>> {
-    let mut network = onnx_model(onnx)?;
+fn runnable(mut network: InferenceModel, manifest: &Manifest) -> TractResult<Arc<TypedRunnableModel>> {
     network.set_input_fact(0, f32::fact(&manifest.input.shape).into())?;
     network.into_optimized()?.into_runnable()
 }

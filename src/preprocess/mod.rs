@@ -4,6 +4,8 @@ mod blobs;
 mod ink;
 mod plane;
 mod resize;
+#[cfg(test)]
+mod tests;
 
 use serde::{Deserialize, Serialize};
 

@@ -1,0 +1,164 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::decode::{Channels, Picture};
+
+const INK: Preprocess = Preprocess::Ink { fit: 20 };
+
+fn luma(width: u32, height: u32, pixels: Vec<u8>) -> Picture {
+    Picture { width, height, channels: Channels::Luma, pixels }
+}
+
+fn inverted(picture: &Picture) -> Picture {
+    Picture { pixels: picture.pixels.iter().map(|pixel| 255 - pixel).collect(), ..picture.clone() }
+}
+
+/// `ink` on `paper`: a bent stroke (a `7`), `size` pixels high, its top left corner at (`left`, `top`).
+fn drawn(side: u32, size: f32, left: f32, top: f32, ink: u8, paper: u8) -> Picture {
+    let (corner, foot) = ((left + size * 0.7, top), (left + size * 0.25, top + size));
+    let pixels = (0..side * side).map(|at| {
+        let point = ((at % side) as f32, (at / side) as f32);
+        let distance = from_line(point, (left, top), corner).min(from_line(point, corner, foot));
+        let covered = (size * 0.06 + 0.5 - distance).clamp(0.0, 1.0);
+        (f32::from(paper) + covered * (f32::from(ink) - f32::from(paper))).round() as u8
+    });
+    luma(side, side, pixels.collect())
+}
+
+fn from_line(point: (f32, f32), from: (f32, f32), to: (f32, f32)) -> f32 {
+    let (along, across) = (to.0 - from.0, to.1 - from.1);
+    let t = ((point.0 - from.0) * along + (point.1 - from.1) * across) / (along * along + across * across);
+    let t = t.clamp(0.0, 1.0);
+    (point.0 - from.0 - t * along).hypot(point.1 - from.1 - t * across)
+}
+
+/// Mean difference of two inputs, in steps of 1/255.
+fn mean_difference(a: &Prepared, b: &Prepared) -> f32 {
+    let sum: f32 = a.seen.iter().zip(&b.seen).map(|(a, b)| f32::from(a.abs_diff(*b))).sum();
+    sum / a.seen.len() as f32
+}
+
+fn is_whole(prepared: &Prepared, channels: usize, height: usize, width: usize) -> bool {
+    let Tensor { channels: c, height: h, width: w, values } = &prepared.tensor;
+    (*c, *h, *w) == (channels, height, width)
+        && values.len() == channels * height * width
+        && prepared.seen.len() == values.len()
+        && values.iter().all(|value| value.is_finite())
+}
+
+fn any_picture(channels: Channels) -> impl Strategy<Value = Picture> {
+    let side = || prop_oneof![4 => 1u32..40, 1 => 1u32..500, 1 => Just(28u32)];
+    // Few grey values make flat areas and sharp edges, many make noise.
+    let values = prop_oneof![Just(vec![0u8, 255]), Just(vec![255]), Just((0..=255).collect::<Vec<u8>>())];
+    (side(), side(), values, any::<u64>()).prop_map(move |(width, height, values, seed)| {
+        let mut state = seed | 1;
+        let mut next = || {
+            // Marsaglia's xorshift: cheaper than a strategy a pixel.
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            values[(state >> 32) as usize % values.len()]
+        };
+        let pixels = (0..(width * height) as usize * channels.count()).map(|_| next()).collect();
+        Picture { width, height, channels, pixels }
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_luma_picture_is_a_whole_tensor_of_ink(picture in any_picture(Channels::Luma)) {
+        let prepared = prepare(&picture, &INK, 28, 28);
+        prop_assert!(is_whole(&prepared, 1, 28, 28));
+        prop_assert!(prepared.tensor.values.iter().all(|value| (0.0..=1.0).contains(value)));
+        prop_assert_eq!(prepare(&picture, &INK, 28, 28), prepared);
+    }
+
+    #[test]
+    fn any_picture_is_resized_to_a_whole_tensor(
+        picture in prop_oneof![any_picture(Channels::Luma), any_picture(Channels::Rgb)],
+        fit in prop_oneof![Just(Fit::Stretch), Just(Fit::CentreCrop)],
+        height in 1usize..70, width in 1usize..70,
+    ) {
+        let channels = picture.channels.count();
+        let how = Preprocess::Resize { fit, mean: vec![0.5; channels], std: vec![0.25; channels] };
+        let prepared = prepare(&picture, &how, height, width);
+        prop_assert!(is_whole(&prepared, channels, height, width));
+        prop_assert!(prepared.tensor.values.iter().all(|value| (-2.0..=2.0).contains(value)));
+        prop_assert_eq!(prepare(&picture, &how, height, width), prepared);
+    }
+
+    #[test]
+    fn one_colour_stays_that_colour(width in 1u32..300, height in 1u32..300, value: u8, crop: bool) {
+        let picture = luma(width, height, vec![value; (width * height) as usize]);
+        let fit = if crop { Fit::CentreCrop } else { Fit::Stretch };
+        let how = Preprocess::Resize { fit, mean: vec![0.0], std: vec![1.0] };
+        prop_assert!(prepare(&picture, &how, 17, 23).seen.iter().all(|&seen| seen == value));
+    }
+
+    #[test]
+    fn a_blank_picture_is_all_paper(width in 1u32..300, height in 1u32..300, paper: u8) {
+        let prepared = prepare(&luma(width, height, vec![paper; (width * height) as usize]), &INK, 28, 28);
+        prop_assert!(prepared.seen.iter().all(|&value| value == 0));
+    }
+
+    #[test]
+    fn where_the_character_stands_does_not_matter(left in 12.0f32..90.0, top in 12.0f32..90.0) {
+        let size = 100.0;
+        let there = prepare(&drawn(200, size, left, top, 10, 240), &INK, 28, 28);
+        let middle = prepare(&drawn(200, size, 60.0, 50.0, 10, 240), &INK, 28, 28);
+        prop_assert!(mean_difference(&there, &middle) < 4.0, "{}", mean_difference(&there, &middle));
+    }
+
+    #[test]
+    fn how_large_the_picture_is_does_not_matter(times in 1.0f32..4.0) {
+        let side = (200.0 * times) as u32;
+        let large = prepare(&drawn(side, 100.0 * times, 60.0 * times, 50.0 * times, 10, 240), &INK, 28, 28);
+        let small = prepare(&drawn(200, 100.0, 60.0, 50.0, 10, 240), &INK, 28, 28);
+        prop_assert!(mean_difference(&large, &small) < 6.0, "{}", mean_difference(&large, &small));
+    }
+
+    #[test]
+    fn dark_on_light_is_light_on_dark(ink in 0u8..90, paper in 160u8..=255, left in 12.0f32..90.0) {
+        let picture = drawn(200, 100.0, left, 50.0, ink, paper);
+        let (dark, light) = (prepare(&picture, &INK, 28, 28), prepare(&inverted(&picture), &INK, 28, 28));
+        // Not equal: 1 - v and (255 - p) / 255 round differently, which takes a pixel at the ink's edge in or out.
+        prop_assert!(mean_difference(&dark, &light) < 0.1, "{}", mean_difference(&dark, &light));
+    }
+}
+
+#[test]
+fn a_fitted_character_has_the_asked_size_and_its_mass_in_the_middle() {
+    let prepared = prepare(&drawn(300, 140.0, 40.0, 100.0, 30, 200), &INK, 28, 28);
+    let inked = |at: &usize| prepared.seen[*at] > 40;
+    let rows: Vec<usize> = (0..784).filter(inked).map(|at| at / 28).collect();
+    let (first, last) = (rows.iter().min().unwrap(), rows.iter().max().unwrap());
+    assert!((19..=21).contains(&(last - first + 1)), "{first}..={last}");
+    let mass: f32 = prepared.tensor.values.iter().sum();
+    let weigh = |position: fn(usize) -> usize| {
+        let moments = prepared.tensor.values.iter().enumerate().map(|(at, value)| value * (position(at) as f32 + 0.5));
+        moments.sum::<f32>() / mass
+    };
+    let (across, down) = (weigh(|at| at % 28), weigh(|at| at / 28));
+    assert!((across - 14.5).abs() < 0.3 && (down - 14.5).abs() < 0.3, "{across} {down}");
+}
+
+#[test]
+fn uneven_light_and_a_faint_pen_are_still_ink() {
+    let mut picture = drawn(200, 100.0, 60.0, 50.0, 0, 60);
+    for (at, pixel) in picture.pixels.iter_mut().enumerate() {
+        *pixel = 120 + *pixel + (at % 200 / 4) as u8;
+    }
+    let plain = prepare(&drawn(200, 100.0, 60.0, 50.0, 10, 240), &INK, 28, 28);
+    let shaded = prepare(&picture, &INK, 28, 28);
+    assert!(mean_difference(&plain, &shaded) < 4.0, "{}", mean_difference(&plain, &shaded));
+}
+
+#[test]
+fn what_is_fitted_already_comes_through_as_it_is() {
+    let once = prepare(&drawn(200, 100.0, 60.0, 50.0, 10, 240), &INK, 28, 28);
+    let again = luma(28, 28, once.seen.clone());
+    assert_eq!(prepare(&again, &INK, 28, 28), once);
+    assert_eq!(prepare(&inverted(&again), &INK, 28, 28), once);
+}

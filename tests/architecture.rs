@@ -1,0 +1,296 @@
+//! The rooms and their doors, read from the source: who may name whom, and what stays out of the function.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use libtest_mimic::{Failed, Trial};
+
+use crate::harness::{needs, root};
+
+/// Each module of `src/lib.rs` and the modules that it names: no fewer and no more. A module names only those above
+/// it, so that dependencies point one way, from the edges to the middle.
+const MODULES: &[(&str, &[&str])] = &[
+    ("decode", &[]),
+    ("event", &[]),
+    ("preprocess", &["decode"]),
+    ("classifier", &["decode", "preprocess"]),
+    ("objects", &["event"]),
+    ("record", &["classifier", "decode", "event", "objects"]),
+    ("records", &["event", "record"]),
+    ("pipeline", &["classifier", "decode", "event", "objects", "record", "records"]),
+    ("telemetry", &["event", "pipeline", "record"]),
+    ("function", &["event", "pipeline", "telemetry"]),
+    ("config", &["decode", "event", "objects", "records"]),
+    ("local", &["event", "function", "objects", "pipeline", "record", "records"]),
+    (
+        "cli",
+        &[
+            "classifier", "config", "decode", "event", "function", "local", "objects", "pipeline", "record", "records",
+            "telemetry",
+        ],
+    ),
+];
+
+/// What belongs to somebody: where a path below `src` starts with one of these, it may be named.
+const OWNED: &[(&str, &[&str])] = &[
+    ("aws_config", &["objects/"]),
+    ("aws_sdk_s3", &["objects/", "local/client.rs", "cli/demo.rs"]),
+    ("axum", &["local/page"]),
+    ("clap", &["cli/"]),
+    ("clap_complete", &["cli/"]),
+    ("etcetera", &["cli/"]),
+    ("gif", &["decode/"]),
+    ("hyper", &["local/"]),
+    ("hyper_util", &["local/"]),
+    ("image", &["decode/"]),
+    ("png", &["decode/", "record/make.rs"]),
+    ("rusqlite", &["local/store", "records/embedded"]),
+    ("s3s", &["local/"]),
+    ("scylla", &["records/cassandra/"]),
+    ("tiff", &["decode/"]),
+    ("tract_onnx", &["classifier/"]),
+    ("tracing_subscriber", &["telemetry.rs"]),
+    ("zune_jpeg", &["decode/"]),
+    // The environment: `telemetry` leaves RUST_LOG to tracing-subscriber, `objects` AWS_* to the SDK.
+    ("std::env", &["config.rs"]),
+];
+
+/// What a function's binary must not have.
+const NOT_IN_THE_FUNCTION: &[&str] = &["axum", "clap", "libsqlite3-sys", "rusqlite", "s3s"];
+/// What it must have, so that the check reads the right tree.
+const IN_THE_FUNCTION: &[&str] = &["aws-sdk-s3", "lambda_runtime", "scylla", "spotter", "tract-onnx"];
+
+const LONGEST_FILE: usize = 450;
+
+pub fn trials() -> Vec<Trial> {
+    vec![
+        Trial::test("architecture: modules name whom the table says", modules),
+        Trial::test("architecture: the table points one way", one_way),
+        Trial::test("architecture: crates are named where they belong", owned),
+        Trial::test("architecture: files of a few hundred lines", short_files),
+        needs("architecture: the function has no SQLite, S3 server, web server or arguments", tree(), function),
+        needs("architecture: no package registry is named", tracked_files(), no_registry),
+    ]
+}
+
+/// A file of `src`, without its unit tests and comments.
+struct Source {
+    /// Below `src`, with `/`.
+    path: String,
+    code: String,
+    lines: usize,
+}
+
+impl Source {
+    fn module(&self) -> &str {
+        let first = self.path.split('/').next().unwrap_or_default();
+        first.strip_suffix(".rs").unwrap_or(first)
+    }
+}
+
+fn sources() -> Result<Vec<Source>, Failed> {
+    let src = root().join("src");
+    let mut files = Vec::new();
+    walk(&src, &mut files)?;
+    let mut sources = Vec::new();
+    for file in files {
+        let path = file.strip_prefix(&src)?.components().map(|part| part.as_os_str().to_string_lossy());
+        let path = path.collect::<Vec<_>>().join("/");
+        if !path.ends_with(".rs") || path.ends_with("tests.rs") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&file)?;
+        sources.push(Source { path, code: code(&text), lines: text.lines().count() });
+    }
+    if sources.len() < 20 { Err("src was not found".into()) } else { Ok(sources) }
+}
+
+fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            walk(&path, files)?;
+        } else {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// Without comments, and without what follows the first `mod tests {`, which stands last in a file.
+fn code(text: &str) -> String {
+    let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
+}
+
+/// The first segments after each `crate::`, of a path or of a group in braces.
+fn named_modules(code: &str) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for rest in code.split("crate::").skip(1) {
+        match rest.strip_prefix('{') {
+            None => names.extend(first_name(rest)),
+            Some(group) => {
+                let mut depth = 1;
+                let mut start = 0;
+                for (at, c) in group.char_indices() {
+                    match c {
+                        '{' => depth += 1,
+                        '}' => depth -= 1,
+                        _ => {}
+                    }
+                    if depth == 0 || (depth == 1 && c == ',') {
+                        names.extend(first_name(group[start..at].trim_start()));
+                        start = at + 1;
+                    }
+                    if depth == 0 {
+                        break;
+                    }
+                }
+            }
+        }
+    }
+    names
+}
+
+fn first_name(text: &str) -> Option<String> {
+    let name: String = text.chars().take_while(|&c| is_name(c)).collect();
+    (!name.is_empty()).then_some(name)
+}
+
+fn is_name(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
+/// Whether `code` has a path that starts with `what` or `::what`.
+fn names_crate(code: &str, what: &str) -> bool {
+    code.match_indices(what).any(|(at, _)| {
+        let (before, after) = (&code[..at], &code[at + what.len()..]);
+        let root = before.strip_suffix("::").unwrap_or(before);
+        let whole = !root.ends_with(|c| is_name(c) || c == '>');
+        whole && (after.starts_with("::") || (before.ends_with("use ") && after.starts_with([';', ' '])))
+    })
+}
+
+fn modules() -> Result<(), Failed> {
+    let mut named: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for source in sources()? {
+        if ["lib", "main"].contains(&source.module()) {
+            continue;
+        }
+        let module = source.module().to_owned();
+        let names = named_modules(&source.code).into_iter().filter(|name| *name != module);
+        named.entry(module.clone()).or_default().extend(names);
+    }
+    let table: BTreeMap<String, BTreeSet<String>> =
+        MODULES.iter().map(|(name, of)| ((*name).to_owned(), of.iter().map(|name| (*name).to_owned()).collect())).collect();
+    let mut wrong = Vec::new();
+    for module in named.keys().chain(table.keys()).collect::<BTreeSet<_>>() {
+        match (named.get(module), table.get(module)) {
+            (Some(named), Some(table)) => {
+                wrong.extend(named.difference(table).map(|name| format!("{module} must not name {name}")));
+                wrong.extend(table.difference(named).map(|name| format!("{module} no longer names {name}")));
+            }
+            (Some(_), None) => wrong.push(format!("{module} is not in the table")),
+            (None, _) => wrong.push(format!("{module} is no module")),
+        }
+    }
+    fail_with(wrong)
+}
+
+fn one_way() -> Result<(), Failed> {
+    let place = |name: &str| MODULES.iter().position(|(module, _)| *module == name);
+    let mut wrong = Vec::new();
+    for (at, (module, names)) in MODULES.iter().enumerate() {
+        let upwards = names.iter().filter(|name| place(name).is_none_or(|place| place >= at));
+        wrong.extend(upwards.map(|name| format!("{module} names {name}, which stands below it")));
+    }
+    fail_with(wrong)
+}
+
+fn owned() -> Result<(), Failed> {
+    let sources = sources()?;
+    let mut wrong = Vec::new();
+    for (what, places) in OWNED {
+        let named: Vec<&str> =
+            sources.iter().filter(|source| names_crate(&source.code, what)).map(|source| source.path.as_str()).collect();
+        let strangers = named.iter().filter(|path| !places.iter().any(|place| path.starts_with(place)));
+        wrong.extend(strangers.map(|path| format!("{path} must not name {what}")));
+        let empty = places.iter().filter(|place| !named.iter().any(|path| path.starts_with(*place)));
+        wrong.extend(empty.map(|place| format!("{place} no longer names {what}")));
+    }
+    fail_with(wrong)
+}
+
+fn short_files() -> Result<(), Failed> {
+    let long = sources()?.into_iter().filter(|source| source.lines > LONGEST_FILE);
+    fail_with(long.map(|source| format!("src/{} has {} lines: split it", source.path, source.lines)).collect())
+}
+
+/// `cargo tree` of the function; from the network only where its few own crates were never fetched.
+fn tree() -> Result<String, String> {
+    let cargo = |offline: &[&str]| {
+        let arguments = ["tree", "--package", "spotter-lambda", "--edges", "normal", "--prefix", "none", "--locked"];
+        Command::new(env!("CARGO")).current_dir(root()).args(arguments).args(offline).output()
+    };
+    let run = |offline: &[&str]| match cargo(offline) {
+        Ok(output) if output.status.success() => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+        Ok(output) => Err(String::from_utf8_lossy(&output.stderr).trim().replace('\n', " ")),
+        Err(error) => Err(error.to_string()),
+    };
+    run(&["--offline"]).or_else(|_| run(&[])).map_err(|error| format!("cargo tree does not work here: {error}"))
+}
+
+fn function(tree: String) -> Result<(), Failed> {
+    let crates: BTreeSet<&str> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
+    let mut wrong: Vec<String> = NOT_IN_THE_FUNCTION
+        .iter()
+        .filter(|name| crates.contains(**name))
+        .map(|name| format!("bootstrap has {name} in it: cargo tree -p spotter-lambda -e normal -i {name}"))
+        .collect();
+    let missing = IN_THE_FUNCTION.iter().filter(|name| !crates.contains(**name));
+    wrong.extend(missing.map(|name| format!("{name} is not in the tree")));
+    fail_with(wrong)
+}
+
+/// What git has or would add.
+fn tracked_files() -> Result<Vec<PathBuf>, String> {
+    let output = Command::new("git")
+        .current_dir(root())
+        .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
+        .output()
+        .map_err(|error| format!("git does not run here: {error}"))?;
+    if !output.status.success() {
+        return Err("not a git checkout".into());
+    }
+    let names = output.stdout.split(|&byte| byte == 0).filter(|name| !name.is_empty());
+    Ok(names.map(|name| root().join(String::from_utf8_lossy(name).as_ref())).collect())
+}
+
+/// Package clients are set up by whoever runs them, mirrors included.
+fn no_registry(files: Vec<PathBuf>) -> Result<(), Failed> {
+    // In two halves, or this file would name them.
+    let hosts = [
+        ["crates", ".io"],
+        ["pypi", ".org"],
+        ["pythonhosted", ".org"],
+        ["registry.npmjs", ".org"],
+        ["repo.maven.apache", ".org"],
+        ["repo1.maven", ".org"],
+        ["proxy.golang", ".org"],
+        ["deb.debian", ".org"],
+    ]
+    .map(|halves| halves.concat());
+    let mut wrong = Vec::new();
+    for file in files.iter().filter(|file| file.file_name().is_none_or(|name| name != "Cargo.lock")) {
+        // Removed in the work tree, or a link to nowhere.
+        let Ok(bytes) = std::fs::read(file) else { continue };
+        let text = String::from_utf8_lossy(&bytes);
+        wrong.extend(hosts.iter().filter(|host| text.contains(host.as_str())).map(|host| format!("{} names {host}", file.display())));
+    }
+    fail_with(wrong)
+}
+
+fn fail_with(wrong: Vec<String>) -> Result<(), Failed> {
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n").into()) }
+}
