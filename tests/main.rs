@@ -2,22 +2,33 @@
 
 #![allow(unreachable_pub)] // `pub` says what a module offers; a test binary has nobody to offer it to.
 
+mod architecture;
+mod cli;
+mod cloud;
+mod convergence;
 mod events;
+mod function;
 mod harness;
 mod model;
 mod pictures;
 mod records;
 mod s3;
+mod serve;
 
 fn main() -> std::process::ExitCode {
     if let Some(code) = pictures::decode_and_report() {
         return code;
     }
     let mut trials = Vec::new();
+    trials.extend(architecture::trials());
+    trials.extend(cli::trials());
+    trials.extend(convergence::trials());
     trials.extend(events::trials());
+    trials.extend(function::trials());
     trials.extend(model::trials());
     trials.extend(pictures::trials());
     trials.extend(records::trials());
     trials.extend(s3::trials());
+    trials.extend(serve::trials());
     harness::run(trials)
 }
