@@ -22,6 +22,7 @@ mod tiff;
 mod tiff_pixels;
 mod webp;
 mod webp_container;
+mod webp_tables;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
