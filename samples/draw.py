@@ -284,11 +284,13 @@ def nine():
 
 def scribble():
     size = (420, 360)
-    rng = np.random.Generator(np.random.PCG64(30))
-    t = np.linspace(0, 1, 26)
-    points = np.stack([0.05 + 1.0 * t + 0.10 * np.sin(t * 40), np.where(np.arange(26) % 2, 0.12, 0.88)], axis=1)
-    points += rng.normal(0, 0.05, points.shape)
-    cover = ink(size, (60, 55, 250), [spline(points)], PENS["felt"], rng)
+    rng = np.random.Generator(np.random.PCG64(37))
+    # Loops that wander to the right.
+    t = np.linspace(0, 1, 40)
+    angle, reach = t * 4 * 2 * np.pi, 0.42 + 0.10 * np.sin(t * 4 * 2 * np.pi * 0.31)
+    x, y = 0.5 + 0.55 * np.cos(angle) * reach + (t - 0.5) * 0.5, 0.5 + reach * np.sin(angle * 1.37 + 0.4)
+    points = np.stack([x, y], axis=1) + rng.normal(0, 0.09, (40, 2))
+    cover = ink(size, (90, 55, 250), [spline(points)], PENS["felt"], rng)
     image = picture(put(paper(size, rng, (250, 250, 246), 0), (30, 30, 30), cover)).convert("L")
     save("scribble.png", image.quantize(16), optimize=True)
 

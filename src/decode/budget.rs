@@ -42,9 +42,14 @@ impl Budget {
         Ok(())
     }
 
+    /// Bytes of memory that may be used at once.
+    pub(super) fn memory(&self) -> u64 {
+        BYTES_PER_PIXEL * self.pixels + BASE
+    }
+
     /// Whether `bytes` of memory, beside small tables, may be used at once. `instead` tells people what to do.
     pub(super) fn check_memory(&self, what: &str, bytes: u64, instead: &str) -> Result<(), Rejection> {
-        let limit = BYTES_PER_PIXEL * self.pixels + BASE;
+        let limit = self.memory();
         if bytes.saturating_add(SLACK) <= limit {
             return Ok(());
         }

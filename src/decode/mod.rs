@@ -4,7 +4,7 @@
 //! then decodes. Every way is bounded by counts: pixels, scans, chunks, bytes of memory.
 //!
 //! Grey is Rec. 601 luma, rounded as Pillow's `convert("L")` does; a YCbCr JPEG gives its Y untouched. Samples of 16
-//! bits keep their upper 8. Transparency is composited, see [`canvas`]. Colour profiles are ignored.
+//! bits keep their upper 8. Transparency is composited; `canvas.rs` says on what. Colour profiles are ignored.
 
 mod bmp;
 mod budget;
@@ -22,6 +22,7 @@ mod tiff;
 mod tiff_pixels;
 mod webp;
 mod webp_container;
+mod webp_tables;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

@@ -10,7 +10,7 @@ use super::budget::{Budget, megapixels};
 use super::canvas::Canvas;
 use super::pieces::Pieces;
 use super::webp_container::{self, First, Image};
-use super::{Rejection, colour, orientation};
+use super::{Rejection, colour, orientation, webp_tables};
 
 pub(super) fn decode(bytes: &[u8], budget: &Budget) -> Result<Canvas, Rejection> {
     let first = webp_container::read(bytes)?;
@@ -79,14 +79,19 @@ impl Frame {
 fn check_memory(first: &First, budget: &Budget) -> Result<(), Rejection> {
     let pixels = |(width, height): (u32, u32)| u64::from(width) * u64::from(height);
     let frame = pixels(first.size);
-    let decoding = match first.image {
+    let most = budget.memory();
+    // RGBA, and up to a byte a pixel for transforms.
+    let as_lossless = |data: &[u8]| frame * 5 + webp_tables::bytes(data, first.size, most);
+    let decoding = match (first.image, first.alpha) {
         // Alpha is decoded before the colours, as RGBA that is then cut down to one byte a pixel.
-        Image::Lossy(data) => frame * 9 / 2 + data.len() as u64 + first.alpha.map_or(0, |_| frame),
-        // Its transforms take up to a byte a pixel.
-        Image::Lossless(_) => frame * 5,
+        (Image::Lossy(data), Some([flags, alpha @ ..])) if flags & 3 == 1 => {
+            as_lossless(alpha).max(frame * 11 / 2 + data.len() as u64)
+        }
+        (Image::Lossy(data), _) => frame * 11 / 2 + data.len() as u64,
+        (Image::Lossless(data), _) => as_lossless(&data[5..]),
     };
-    let placing =
-        if first.size == first.canvas { 0 } else { pixels(first.canvas) * (budget.channels.count() as u64 + 1) };
+    let whole = first.size == first.canvas;
+    let placing = if whole { 0 } else { pixels(first.canvas) * (budget.channels.count() as u64 + 1) };
     let what = format!("WebP of {} megapixels", megapixels(pixels(first.canvas)));
     budget.check_memory(&what, decoding.max(placing + frame * 4), "upload it as PNG, or smaller")
 }
