@@ -5,6 +5,7 @@
 mod events;
 mod harness;
 mod model;
+mod page;
 mod pictures;
 mod records;
 mod s3;
@@ -16,6 +17,7 @@ fn main() -> std::process::ExitCode {
     let mut trials = Vec::new();
     trials.extend(events::trials());
     trials.extend(model::trials());
+    trials.extend(page::trials());
     trials.extend(pictures::trials());
     trials.extend(records::trials());
     trials.extend(s3::trials());
