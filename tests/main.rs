@@ -10,6 +10,7 @@ mod events;
 mod function;
 mod harness;
 mod model;
+mod page;
 mod pictures;
 mod records;
 mod s3;
@@ -26,6 +27,7 @@ fn main() -> std::process::ExitCode {
     trials.extend(events::trials());
     trials.extend(function::trials());
     trials.extend(model::trials());
+    trials.extend(page::trials());
     trials.extend(pictures::trials());
     trials.extend(records::trials());
     trials.extend(s3::trials());

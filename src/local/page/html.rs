@@ -116,10 +116,10 @@ const HEAD: &str = "<th scope=\"col\">Seen</th><th scope=\"col\">Object</th><th 
 
 fn table(sightings: &[(Record, Since)]) -> String {
     let rows = sightings.iter().map(|(record, since)| {
-        let since = match since {
-            Since::Current => None,
-            Since::Replaced => Some("replaced since"),
-            Since::Deleted => Some("deleted since"),
+        let (past, note) = match since {
+            Since::Current => (false, ""),
+            Since::Replaced => (true, "<p class=\"why\">replaced since</p>"),
+            Since::Deleted => (true, "<p class=\"why\">deleted since</p>"),
         };
         let (bucket, key) = (&record.bucket, &record.key);
         let object = format!(
@@ -129,20 +129,19 @@ fn table(sightings: &[(Record, Since)]) -> String {
             escape(key),
             why(record)
         );
-        row(record, &object, since)
+        row(record, &object, past, note)
     });
     format!("<table>\n<thead><tr>{HEAD}</tr></thead>\n<tbody>\n{}</tbody>\n</table>\n", rows.collect::<String>())
 }
 
-/// `past` is what became of it, if it is no longer so.
-fn row(record: &Record, object: &str, past: Option<&str>) -> String {
+/// `past`: it is no longer so, and the note says why.
+fn row(record: &Record, object: &str, past: bool, note: &str) -> String {
     format!(
-        "<tr{}><td class=\"seen\">{}</td><th scope=\"row\" class=\"object\">{object}</th><td class=\"state\">{}{}</td>\
+        "<tr{}><td class=\"seen\">{}</td><th scope=\"row\" class=\"object\">{object}</th><td class=\"state\">{}{note}</td>\
          <td class=\"label\">{}</td><td class=\"conf\">{}</td><td class=\"when\">{}</td></tr>\n",
-        if past.is_some() { " class=\"past\"" } else { "" },
+        if past { " class=\"past\"" } else { "" },
         seen(record),
         status(record.status),
-        past.map(|past| format!("<p class=\"why\">{past}</p>")).unwrap_or_default(),
         label(record),
         confidence(record),
         time(record.order.event_time)
@@ -180,16 +179,20 @@ fn confidence(record: &Record) -> String {
     )
 }
 
-/// The reason, then its sentence, which may begin with the same words.
 fn why(record: &Record) -> String {
+    reason(record).map(|reason| format!("<p class=\"why\">{reason}</p>")).unwrap_or_default()
+}
+
+/// The reason, then its sentence, which may begin with the same words.
+fn reason(record: &Record) -> Option<String> {
     let reason = record.reason.map(Reason::as_str).unwrap_or_default().replace('_', " ");
     let why = match (reason.as_str(), record.why.as_str()) {
-        ("", "") => return String::new(),
+        ("", "") => return None,
         (reason, "") => reason.to_owned(),
         (reason, why) if why.starts_with(reason) => why.to_owned(),
         (reason, why) => format!("{reason}: {why}"),
     };
-    format!("<p class=\"why\"><bdi>{}</bdi></p>", escape(&why))
+    Some(format!("<bdi>{}</bdi>", escape(&why)))
 }
 
 /// 1970 stands for a notification without a time.
@@ -227,8 +230,9 @@ pub(super) fn object(
     let _ =
         writeln!(main, "<h2>Changes, newest first</h2>\n<table>\n<thead><tr>{}</tr></thead>\n<tbody>", HISTORY_HEAD);
     for record in shown {
-        let past = if Some(record) == current { None } else { Some("") };
-        main.push_str(&row(record, &change(record), past));
+        let now = Some(record) == current;
+        let note = if now { "<p class=\"why\">now</p>" } else { "" };
+        main.push_str(&row(record, &change(record), !now, note));
     }
     main.push_str("</tbody>\n</table>\n");
     if rows.len() > most {
@@ -243,15 +247,16 @@ const HISTORY_HEAD: &str = "<th scope=\"col\">Seen</th><th scope=\"col\">Version
                             <th scope=\"col\">Confidence</th><th scope=\"col\">Time (UTC)</th>";
 
 fn change(record: &Record) -> String {
-    let named = |text: &str| if text.is_empty() { "–".to_owned() } else { escape(text) };
-    let version = named(&record.order.version);
-    let model = if record.model.is_empty() { String::new() } else { format!(" · {}", escape(&record.model)) };
+    let version = if record.order.version.is_empty() { "–".to_owned() } else { escape(&record.order.version) };
+    let model = Some(&record.model).filter(|model| !model.is_empty());
+    let model = model.map(|model| format!("<p class=\"why\">{}</p>", escape(model))).unwrap_or_default();
     format!("<span class=\"mono\">{version}</span>{model}{}", why(record))
 }
 
 /// The current answer with its facts.
 fn now(record: &Record) -> String {
     let mut facts: Vec<(&str, String)> = vec![("status", status(record.status))];
+    facts.extend(reason(record).map(|reason| ("why", reason)));
     let top: Vec<String> =
         record.top.iter().map(|guess| format!("<bdi>{}</bdi> {:.3}", escape(&guess.label), guess.confidence)).collect();
     let texts = [
@@ -270,16 +275,13 @@ fn now(record: &Record) -> String {
         facts.push(("size", format!("{size} bytes")));
     }
     facts.extend(texts.into_iter().filter_map(|(name, text)| Some((name, format!("<bdi>{}</bdi>", escape(text?))))));
-    facts.push(("time", time(record.order.event_time)));
+    facts.push(("time (UTC)", time(record.order.event_time)));
     let facts: String = facts.into_iter().map(|(name, fact)| format!("<dt>{name}</dt><dd>{fact}</dd>\n")).collect();
     let picture =
         if record.seen.is_empty() { String::new() } else { format!("<div class=\"seen\">{}</div>", seen(record)) };
     let label =
         if record.label.is_some() { format!("<div class=\"label\">{}</div>", label(record)) } else { String::new() };
-    format!(
-        "<section class=\"card now\" aria-label=\"Now\">{picture}{label}<dl>\n{facts}</dl></section>\n{}",
-        why(record)
-    )
+    format!("<section class=\"card now\" aria-label=\"Now\">{picture}{label}<dl>\n{facts}</dl></section>\n")
 }
 
 /// One sentence in the page's place.
