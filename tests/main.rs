@@ -2,6 +2,7 @@
 
 #![allow(unreachable_pub)] // `pub` says what a module offers; a test binary has nobody to offer it to.
 
+mod architecture;
 mod events;
 mod harness;
 mod model;
@@ -14,6 +15,7 @@ fn main() -> std::process::ExitCode {
         return code;
     }
     let mut trials = Vec::new();
+    trials.extend(architecture::trials());
     trials.extend(events::trials());
     trials.extend(model::trials());
     trials.extend(pictures::trials());
