@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::decode::Limits;
 use crate::event::EventBridgeKeys;
+use crate::objects::S3Settings;
 use crate::records::cassandra::{CassandraConfig, Login};
 
 /// The binary's name, and the data folder's.
@@ -36,32 +37,10 @@ pub struct Settings {
     /// Folder of the embedded home of records and of `serve`.
     pub data: Option<PathBuf>,
     pub eventbridge_keys: EventBridgeKeys,
-    pub s3: S3,
+    pub s3: S3Settings,
     pub limits: Limits,
     /// Larger objects are not fetched.
     pub max_bytes: u64,
-}
-
-#[derive(Debug, Clone, Default)]
-pub struct S3 {
-    pub endpoint_url: Option<String>,
-    pub region: Option<String>,
-    pub profile: Option<String>,
-    /// `http://host/bucket/key` (true) or `http://bucket.host/key`; by default as the endpoint needs it.
-    pub path_style: Option<bool>,
-    /// The SDK finds a custom endpoint in the environment.
-    endpoint_in_env: bool,
-}
-
-impl S3 {
-    /// Few lookalikes answer to `bucket.host`, AWS prefers it.
-    pub fn uses_path_style(&self) -> bool {
-        self.path_style.unwrap_or(self.has_custom_endpoint())
-    }
-
-    pub fn has_custom_endpoint(&self) -> bool {
-        self.endpoint_url.is_some() || self.endpoint_in_env
-    }
 }
 
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -103,10 +82,10 @@ impl Settings {
                 &[("plain", EventBridgeKeys::Plain), ("encoded", EventBridgeKeys::Encoded)],
             )?
             .unwrap_or_default(),
-            s3: S3 {
+            s3: S3Settings {
                 path_style: choice(&get, S3_ADDRESSING, &[("path", true), ("virtual", false)])?,
                 endpoint_in_env: ENDPOINTS.into_iter().any(|name| get(name).is_some()),
-                ..S3::default()
+                ..S3Settings::default()
             },
             limits: number(&get, MAX_PIXELS)?.map_or_else(Limits::default, |pixels| Limits { pixels }),
             max_bytes: number(&get, MAX_BYTES)?.unwrap_or(DEFAULT_MAX_BYTES),

@@ -22,11 +22,19 @@ const MODULES: &[(&str, &[&str])] = &[
     ("telemetry", &["event", "pipeline", "record"]),
     ("function", &["event", "pipeline", "telemetry"]),
     ("config", &["decode", "event", "objects", "records"]),
-    ("local", &["event", "function", "objects", "pipeline", "record", "records"]),
+    ("local", &["event", "function", "objects", "record", "records"]),
     (
         "cli",
         &[
-            "classifier", "config", "decode", "event", "function", "local", "objects", "pipeline", "record", "records",
+            "classifier",
+            "config",
+            "event",
+            "function",
+            "local",
+            "objects",
+            "pipeline",
+            "record",
+            "records",
             "telemetry",
         ],
     ),
@@ -182,8 +190,10 @@ fn modules() -> Result<(), Failed> {
         let names = named_modules(&source.code).into_iter().filter(|name| *name != module);
         named.entry(module.clone()).or_default().extend(names);
     }
-    let table: BTreeMap<String, BTreeSet<String>> =
-        MODULES.iter().map(|(name, of)| ((*name).to_owned(), of.iter().map(|name| (*name).to_owned()).collect())).collect();
+    let table: BTreeMap<String, BTreeSet<String>> = MODULES
+        .iter()
+        .map(|(name, of)| ((*name).to_owned(), of.iter().map(|name| (*name).to_owned()).collect()))
+        .collect();
     let mut wrong = Vec::new();
     for module in named.keys().chain(table.keys()).collect::<BTreeSet<_>>() {
         match (named.get(module), table.get(module)) {
@@ -212,8 +222,11 @@ fn owned() -> Result<(), Failed> {
     let sources = sources()?;
     let mut wrong = Vec::new();
     for (what, places) in OWNED {
-        let named: Vec<&str> =
-            sources.iter().filter(|source| names_crate(&source.code, what)).map(|source| source.path.as_str()).collect();
+        let named: Vec<&str> = sources
+            .iter()
+            .filter(|source| names_crate(&source.code, what))
+            .map(|source| source.path.as_str())
+            .collect();
         let strangers = named.iter().filter(|path| !places.iter().any(|place| path.starts_with(place)));
         wrong.extend(strangers.map(|path| format!("{path} must not name {what}")));
         let empty = places.iter().filter(|place| !named.iter().any(|path| path.starts_with(*place)));
@@ -286,7 +299,12 @@ fn no_registry(files: Vec<PathBuf>) -> Result<(), Failed> {
         // Removed in the work tree, or a link to nowhere.
         let Ok(bytes) = std::fs::read(file) else { continue };
         let text = String::from_utf8_lossy(&bytes);
-        wrong.extend(hosts.iter().filter(|host| text.contains(host.as_str())).map(|host| format!("{} names {host}", file.display())));
+        wrong.extend(
+            hosts
+                .iter()
+                .filter(|host| text.contains(host.as_str()))
+                .map(|host| format!("{} names {host}", file.display())),
+        );
     }
     fail_with(wrong)
 }

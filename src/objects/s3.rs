@@ -15,13 +15,35 @@ use aws_sdk_s3::operation::{RequestId, get_object::GetObjectOutput, head_object:
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
 
 use super::{FetchError, Head, Object, Objects, Pinned};
-use crate::config;
 use crate::event::Timestamp;
 
 /// Where no region is named: lookalikes take any, AWS says which it should have been.
 pub const DEFAULT_REGION: &str = "us-east-1";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const READ_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Which S3, and how it is addressed.
+#[derive(Debug, Clone, Default)]
+pub struct S3Settings {
+    pub endpoint_url: Option<String>,
+    pub region: Option<String>,
+    pub profile: Option<String>,
+    /// `http://host/bucket/key` (true) or `http://bucket.host/key`; by default as the endpoint needs it.
+    pub path_style: Option<bool>,
+    /// The SDK finds a custom endpoint in the environment.
+    pub endpoint_in_env: bool,
+}
+
+impl S3Settings {
+    /// Few lookalikes answer to `bucket.host`, AWS prefers it.
+    pub fn uses_path_style(&self) -> bool {
+        self.path_style.unwrap_or(self.has_custom_endpoint())
+    }
+
+    pub fn has_custom_endpoint(&self) -> bool {
+        self.endpoint_url.is_some() || self.endpoint_in_env
+    }
+}
 
 pub struct S3Objects {
     client: Client,
@@ -33,7 +55,7 @@ impl S3Objects {
     }
 
     /// The bucket's home that the settings, the environment and the profile name. Touches no network.
-    pub async fn connect(settings: &config::S3) -> S3Objects {
+    pub async fn connect(settings: &S3Settings) -> S3Objects {
         // Instance metadata is not asked for a region: on a laptop that is a second of silence.
         let region = RegionProviderChain::first_try(settings.region.clone().map(Region::new))
             .or_else(EnvironmentVariableRegionProvider::new())
