@@ -2,6 +2,7 @@
 //!
 //! Requests are addressed by path (`/bucket/key`) or, under `*.localhost`, by host. Every request is signed
 //! (Signature Version 4: header, presigned URL, POST policy) but for CORS preflights, which browsers cannot sign.
+//! Tags, ACLs and storage classes that come with an upload are not kept; encryption with a customer's key is refused.
 
 mod body;
 mod buckets;

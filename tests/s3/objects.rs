@@ -56,6 +56,9 @@ async fn round_trip(s3: Bench) -> Result<(), Failed> {
     assert_eq!(refusal(s3.client.get_object().bucket(BUCKET).key("b").send().await), (404, "NoSuchKey".into()));
     assert_eq!(refusal(s3.client.head_object().bucket(BUCKET).key("b").send().await).0, 404);
     assert_eq!(refusal(s3.client.get_object().bucket("nope").key("b").send().await), (404, "NoSuchBucket".into()));
+    let secret = s3.client.put_object().bucket(BUCKET).key("c").body(ByteStream::from_static(b"x"));
+    let secret = secret.sse_customer_algorithm("AES256").sse_customer_key("a2V5").sse_customer_key_md5("bWQ1");
+    assert_eq!(refusal(secret.send().await), (501, "NotImplemented".into()), "nothing is encrypted here");
     Ok(())
 }
 

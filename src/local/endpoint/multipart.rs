@@ -10,6 +10,7 @@ use super::super::{Attributes, Checksums};
 use super::body::{Expected, pairs, receive};
 use super::conditions::{Conditions, condition};
 use super::listing::encoder;
+use super::objects::refuse_encryption;
 use super::service::Service;
 use super::values::{self, etag, source, timestamp};
 
@@ -22,6 +23,7 @@ impl Service {
         request: S3Request<CreateMultipartUploadInput>,
     ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
         let input = request.input;
+        refuse_encryption(input.sse_customer_algorithm.is_some())?;
         let (bucket, key) = (input.bucket.clone(), input.key.clone());
         let attributes = values::attributes!(input, Checksums::default());
         let id = self.blocking(move |store| store.create_upload(&bucket, &key, &attributes)).await?;
