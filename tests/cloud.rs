@@ -31,7 +31,8 @@ pub struct Cloud {
     pub store: Store,
     pub records: Arc<dyn Records>,
     pub function: Arc<Function>,
-    pub endpoint: EndpointHandle,
+    /// Serves as long as it lives.
+    _endpoint: EndpointHandle,
     folder: TempDir,
 }
 
@@ -47,7 +48,7 @@ impl Cloud {
         let s3 = client(&url, &credentials);
         let records: Arc<dyn Records> = Arc::new(Embedded::open(&folder.path().join("records.sqlite"))?);
         let function = Arc::new(function(s3.clone(), records.clone())?);
-        Ok(Cloud { s3, store, records, function, endpoint, folder })
+        Ok(Cloud { s3, store, records, function, _endpoint: endpoint, folder })
     }
 
     /// The same bucket with an empty home of records.

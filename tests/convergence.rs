@@ -21,7 +21,9 @@ const CASES: u32 = 12;
 pub fn trials() -> Vec<Trial> {
     vec![
         Trial::test("convergence::a_still_bucket_gives_the_same_tables_in_any_order", || property(tables_are_the_same)),
-        Trial::test("convergence::a_busy_bucket_gives_the_same_answers_in_any_order", || property(answers_are_the_same)),
+        Trial::test("convergence::a_busy_bucket_gives_the_same_answers_in_any_order", || {
+            property(answers_are_the_same)
+        }),
     ]
 }
 
@@ -44,10 +46,11 @@ fn property(check: fn(&Case) -> Result<(), Failed>) -> Result<(), Failed> {
         3 => (0..KEYS.len(), 0..CONTENTS.len()).prop_map(|(key, content)| Step::Put { key, content }),
         1 => (0..KEYS.len()).prop_map(|key| Step::Delete { key }),
     ];
-    let case = (any::<bool>(), prop::collection::vec((step, any::<(u32, bool)>()), 1..10)).prop_map(|(versioned, steps)| {
-        let (steps, order) = steps.into_iter().unzip();
-        Case { versioned, steps, order }
-    });
+    let case =
+        (any::<bool>(), prop::collection::vec((step, any::<(u32, bool)>()), 1..10)).prop_map(|(versioned, steps)| {
+            let (steps, order) = steps.into_iter().unzip();
+            Case { versioned, steps, order }
+        });
     // Seeds that fail are printed; they are not kept in a file beside the source.
     let config = Config { cases: CASES, failure_persistence: None, ..Config::default() };
     let checked = |case: Case| check(&case).map_err(|failed| TestCaseError::fail(format!("{failed:?}")));
@@ -123,10 +126,7 @@ async fn change(cloud: &Cloud, step: &Step) -> Result<(), Failed> {
     Ok(())
 }
 
-fn shuffled<'a>(
-    notifications: &'a [Notification],
-    order: &[(u32, bool)],
-) -> impl Iterator<Item = &'a Notification> {
+fn shuffled<'a>(notifications: &'a [Notification], order: &[(u32, bool)]) -> impl Iterator<Item = &'a Notification> {
     let mut deliveries: Vec<(u32, &Notification)> = Vec::new();
     for (notification, (rank, twice)) in notifications.iter().zip(order.iter().cycle()) {
         deliveries.push((*rank, notification));

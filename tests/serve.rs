@@ -88,7 +88,10 @@ async fn upload_and_get() -> Result<(), Failed> {
     assert!(text.contains("\"label\":\"7\""), "{text}");
     let mut page = std::net::TcpStream::connect(served.page_url.trim_start_matches("http://"))?;
     let host = served.page_url.trim_start_matches("http://");
-    std::io::Write::write_all(&mut page, format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").as_bytes())?;
+    std::io::Write::write_all(
+        &mut page,
+        format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").as_bytes(),
+    )?;
     let mut html = String::new();
     page.read_to_string(&mut html)?;
     assert!(html.starts_with("HTTP/1.1 200") && html.contains("七.jpg"), "{html}");

@@ -27,7 +27,7 @@ impl Command {
         let origin = settings.model.as_ref().map_or("the binary".into(), |folder| folder.display().to_string());
         line(&format!("model       {} in {origin}", model.id()))?;
         line(&format!("labels      {}", manifest.labels.join(" ")))?;
-        line(&format!("input       {:?} {:?}", manifest.input.layout, manifest.input.shape))?;
+        line(&format!("input       {}", serde_json::to_string(&manifest.input)?))?;
         line(&format!("preprocess  {}", serde_json::to_string(&manifest.preprocess)?))?;
         line(&format!("threshold   {}", manifest.threshold))?;
         line(&format!("sha256      {}", manifest.sha256))

@@ -19,6 +19,8 @@ use crate::event::Timestamp;
 
 /// Where no region is named: lookalikes take any, AWS says which it should have been.
 pub const DEFAULT_REGION: &str = "us-east-1";
+/// The version of an object that was written while its bucket kept no versions.
+const NULL_VERSION: &str = "null";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const READ_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -84,8 +86,12 @@ impl Objects for S3Objects {
     async fn get(&self, pinned: &Pinned, max_bytes: u64) -> Result<Object, FetchError> {
         let request = self.client.get_object().bucket(&pinned.bucket).key(&pinned.key);
         let request = match (&pinned.version_id, &pinned.etag) {
+            // The null version is overwritten in place: only its ETag tells one content from the next.
+            (Some(version), Some(etag)) if version == NULL_VERSION => {
+                request.version_id(version).if_match(quoted(etag))
+            }
             (Some(version), _) => request.version_id(version),
-            (None, Some(etag)) => request.if_match(format!("\"{etag}\"")),
+            (None, Some(etag)) => request.if_match(quoted(etag)),
             (None, None) => request,
         };
         let output = request.send().await.map_err(|error| failure(pinned, &error))?;
@@ -165,6 +171,10 @@ fn head_of_head(output: &HeadObjectOutput) -> Head {
         content_type: output.content_type().map(str::to_owned),
         last_modified: output.last_modified().and_then(milliseconds),
     }
+}
+
+fn quoted(etag: &str) -> String {
+    format!("\"{etag}\"")
 }
 
 fn unquoted(etag: &str) -> String {

@@ -11,6 +11,8 @@ use super::{Listing, Records, RecordsError};
 use crate::event::Timestamp;
 use crate::record::{Record, Status};
 
+/// What S3 calls the version of an object that was written while its bucket kept no versions.
+const NULL_VERSION: &str = "null";
 /// Rows that [`stats`] asks for at a time.
 const STATS_PAGE: usize = 1_000;
 
@@ -43,10 +45,15 @@ impl<'a> Walk<'a> {
                 }
                 false
             }
-            _ if self.removed.contains(version) => false,
+            _ if self.removed.contains(version) || self.is_removed_null(row) => false,
             Status::Deleted => true,
             Status::Classified | Status::Unsure | Status::Rejected => row.model == self.model,
         }
+    }
+
+    /// A picture that was written while its bucket kept no versions is the null version, whatever orders it.
+    fn is_removed_null(&self, row: &Record) -> bool {
+        row.version_id.is_none() && row.status != Status::Deleted && self.removed.contains(NULL_VERSION)
     }
 }
 

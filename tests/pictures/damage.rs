@@ -57,9 +57,9 @@ fn changed_bytes_never_panic() -> Result<(), Failed> {
                 let at = (random() % bytes.len() as u64) as usize;
                 changed[at] = random() as u8;
             }
-            // An error or a picture; decoders' panics are counted by their sentence.
+            // A picture, or an error that is no caught panic.
             if let Err(rejection) = luma(&changed) {
-                assert!(!rejection.sentence.is_empty(), "{file}");
+                assert!(!rejection.sentence.contains("gave up"), "{file}: {rejection}");
             }
         }
     }
