@@ -1,7 +1,5 @@
 //! Writing and asking. One contract, two homes: SQLite (`embedded`) and Apache Cassandra (`cassandra`).
 
-use async_trait::async_trait;
-
 pub mod cassandra;
 #[cfg(feature = "cli")]
 pub mod embedded;
@@ -9,6 +7,7 @@ pub mod reader;
 
 pub use reader::{Stats, current, get, history, is_current, listed, stats};
 
+use async_trait::async_trait;
 use sha2::{Digest, Sha256};
 
 use crate::event::Timestamp;
