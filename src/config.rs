@@ -23,7 +23,7 @@ pub const MAX_BYTES: &str = "SPOTTER_MAX_BYTES";
 /// The AWS SDK reads these itself; that one is set decides the default of `SPOTTER_S3_ADDRESSING`.
 const ENDPOINTS: [&str; 2] = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"];
 
-const DEFAULT_KEYSPACE: &str = "spotter";
+pub const DEFAULT_KEYSPACE: &str = "spotter";
 const DEFAULT_CASSANDRA_PORT: u16 = 9042;
 /// No picture of 25 million pixels that people take is larger.
 const DEFAULT_MAX_BYTES: u64 = 64_000_000;

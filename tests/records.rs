@@ -42,6 +42,7 @@ const CONTRACT: [(&str, Test); 18] = tests![
     a_delete_is_the_answer_for_every_model,
     a_removed_version_uncovers_the_one_below,
     a_removed_marker_is_an_undelete,
+    a_removed_null_version_is_the_unversioned_one,
     a_removal_without_a_version_removes_none,
     a_long_history_is_paged,
     ties_are_paged_without_loss,
@@ -338,6 +339,18 @@ async fn a_removed_marker_is_an_undelete(home: Arc<Home>) {
     home.write_all([&undelete, &created, &marker]).await;
     assert_eq!(home.current("a").await, Some(created.clone()));
     assert!(records::is_current(&*home.records, &created, MODEL).await.unwrap());
+}
+
+async fn a_removed_null_version_is_the_unversioned_one(home: Arc<Home>) {
+    // Versions were switched on after the first upload, and the null version is deleted for good afterwards.
+    let before = seen("a", &seq(1), 5, "etag");
+    let versioned = Record { version_id: Some("v1".into()), ..seen("a", &seq(2), 6, "v1") };
+    let removals =
+        [gone(Status::VersionRemoved, "a", &seq(3), 7, "v1"), gone(Status::VersionRemoved, "a", &seq(4), 8, "null")];
+    home.write_all([&before, &versioned, &removals[0]]).await;
+    assert_eq!(home.current("a").await, Some(before));
+    home.records.write(&removals[1]).await.unwrap();
+    assert_eq!(home.current("a").await, None);
 }
 
 async fn a_removal_without_a_version_removes_none(home: Arc<Home>) {

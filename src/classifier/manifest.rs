@@ -59,6 +59,15 @@ pub enum ModelError {
     Network { network: String, problem: String },
 }
 
+/// Where the digit reader comes from, in errors.
+pub(super) const EMBEDDED: &str = "the binary";
+const MANIFEST_FILE: &str = "manifest.json";
+
+pub(super) fn read(folder: &Path, name: &str) -> Result<Vec<u8>, ModelError> {
+    let path = folder.join(name);
+    std::fs::read(&path).map_err(|error| ModelError::Unreadable { path, error })
+}
+
 impl ModelError {
     pub(super) fn manifest(origin: &Path, problem: impl Into<String>) -> ModelError {
         ModelError::Manifest { manifest: format!("manifest.json in {}", origin.display()), problem: problem.into() }
@@ -100,11 +109,30 @@ impl Input {
     }
 }
 
+/// What listings find under its status.
+const RESERVED_LABELS: [&str; 5] = ["classified", "unsure", "rejected", "deleted", "version_removed"];
 /// Largest input side: `seen` and the tensor stay small.
 const LARGEST_SIDE: usize = 2_048;
 
 impl Manifest {
-    pub(super) fn parse(text: &str, origin: &Path) -> Result<Manifest, ModelError> {
+    /// That of the digit reader in the binary.
+    pub fn embedded() -> Result<Manifest, ModelError> {
+        Manifest::parse(include_str!("../../model/digits/manifest.json"), Path::new(EMBEDDED))
+    }
+
+    /// `manifest.json` alone: enough to know the model's id, and quick.
+    pub fn from_folder(folder: &Path) -> Result<Manifest, ModelError> {
+        let text = String::from_utf8(read(folder, MANIFEST_FILE)?)
+            .map_err(|_| ModelError::manifest(folder, "is not UTF-8 text"))?;
+        Manifest::parse(&text, folder)
+    }
+
+    /// `name/version`, as records have it.
+    pub fn id(&self) -> String {
+        format!("{}/{}", self.name, self.version)
+    }
+
+    fn parse(text: &str, origin: &Path) -> Result<Manifest, ModelError> {
         let manifest: Manifest =
             serde_json::from_str(text).map_err(|error| ModelError::manifest(origin, error.to_string()))?;
         match manifest.problem() {
@@ -121,6 +149,9 @@ impl Manifest {
         }
         if self.labels.is_empty() || self.labels.iter().any(String::is_empty) {
             return Some("labels must be one non-empty text an output of the network".into());
+        }
+        if let Some(label) = self.labels.iter().find(|label| RESERVED_LABELS.contains(&label.as_str())) {
+            return Some(format!("label {label:?} is a status: listings by label would mix the two"));
         }
         if self.input.shape[0] != 1 || !(channels == 1 || channels == 3) {
             return Some(format!("input.shape {:?} must have a batch of 1 and 1 or 3 channels", self.input.shape));

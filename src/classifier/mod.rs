@@ -12,17 +12,16 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tract_onnx::prelude::*;
 
+use manifest::EMBEDDED;
 pub use manifest::{Layout, Manifest, ModelError, Output};
 
 use crate::decode::{Channels, Picture};
 use crate::preprocess::{Tensor, prepare};
 
-const EMBEDDED_MANIFEST: &str = include_str!("../../model/digits/manifest.json");
 const EMBEDDED_ONNX: &[u8] = include_bytes!("../../model/digits/model.onnx");
 /// Guesses that a reading keeps.
 const TOP_K: usize = 3;
-/// Names of the two files in a model's folder.
-const MANIFEST_FILE: &str = "manifest.json";
+/// Beside the manifest, in a model's folder.
 const ONNX_FILE: &str = "model.onnx";
 
 /// A loaded classifier. Cheap to share; `read` needs no lock.
@@ -56,22 +55,15 @@ pub struct Guess {
 impl Model {
     /// The digit reader that is in the binary.
     pub fn embedded() -> Result<Model, ModelError> {
-        Model::new(EMBEDDED_MANIFEST, EMBEDDED_ONNX, Path::new("the binary"))
+        Model::new(Manifest::embedded()?, EMBEDDED_ONNX, Path::new(EMBEDDED))
     }
 
     /// A folder with `manifest.json` and `model.onnx`.
     pub fn from_folder(folder: &Path) -> Result<Model, ModelError> {
-        let read = |name: &str| {
-            let path = folder.join(name);
-            std::fs::read(&path).map_err(|error| ModelError::Unreadable { path, error })
-        };
-        let manifest =
-            String::from_utf8(read(MANIFEST_FILE)?).map_err(|_| ModelError::manifest(folder, "is not UTF-8 text"))?;
-        Model::new(&manifest, &read(ONNX_FILE)?, folder)
+        Model::new(Manifest::from_folder(folder)?, &manifest::read(folder, ONNX_FILE)?, folder)
     }
 
-    fn new(manifest: &str, onnx: &[u8], origin: &Path) -> Result<Model, ModelError> {
-        let manifest = Manifest::parse(manifest, origin)?;
+    fn new(manifest: Manifest, onnx: &[u8], origin: &Path) -> Result<Model, ModelError> {
         let digest = hex(&Sha256::digest(onnx));
         if digest != manifest.sha256 {
             return Err(ModelError::manifest(
@@ -117,7 +109,7 @@ impl Model {
 
     /// `name/version`, as records have it.
     pub fn id(&self) -> String {
-        format!("{}/{}", self.manifest.name, self.manifest.version)
+        self.manifest.id()
     }
 
     /// What a picture must be decoded to.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use etcetera::BaseStrategy;
 
 use super::failure::Failure;
-use crate::classifier::Model;
+use crate::classifier::{Manifest, Model};
 use crate::config::{DATA, PROGRAM, Settings};
 use crate::function::Function;
 use crate::objects::Objects;
@@ -48,11 +48,18 @@ pub(super) fn model(settings: &Settings) -> Result<Arc<Model>, Failure> {
     }))
 }
 
+pub(super) fn manifest(settings: &Settings) -> Result<Manifest, Failure> {
+    Ok(match &settings.model {
+        Some(folder) => Manifest::from_folder(folder)?,
+        None => Manifest::embedded()?,
+    })
+}
+
 /// The model that is asked for: the flag's, else the one in use.
 pub(super) fn model_id(flag: Option<String>, settings: &Settings) -> Result<String, Failure> {
     match flag {
         Some(id) => Ok(id),
-        None => Ok(model(settings)?.id()),
+        None => Ok(manifest(settings)?.id()),
     }
 }
 

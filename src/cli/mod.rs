@@ -13,6 +13,7 @@ mod model;
 mod object_url;
 mod output;
 mod samples;
+mod schema;
 mod serve;
 mod stats;
 
@@ -71,6 +72,9 @@ enum Command {
     /// The model in use
     #[command(subcommand)]
     Model(model::Command),
+    /// Cassandra's tables
+    #[command(subcommand)]
+    Schema(schema::Command),
     /// Print shell completions
     Completions { shell: clap_complete::Shell },
 }
@@ -145,6 +149,7 @@ async fn run(globals: Globals, command: Command) -> Result<(), Failure> {
         Command::Invoke(invoke) => invoke.run(&settings).await,
         Command::Event(event) => event.run(&settings).await,
         Command::Model(command) => command.run(&settings),
+        Command::Schema(command) => command.run(&settings).await,
         Command::Completions { .. } => Ok(()),
     }
 }

@@ -72,6 +72,11 @@ const BROKEN: &[Broken] = &[
         says: &["says sha256 00ff, but model.onnx has ", "put the right one into the manifest"],
     },
     Broken {
+        what: "a label that is a status",
+        breaks: |folder| folder.set("/labels/3", json!("unsure")),
+        says: &["label \"unsure\" is a status"],
+    },
+    Broken {
         what: "too few labels",
         breaks: |folder| folder.set("/labels", json!(["0", "1"])),
         says: &["has 2 labels, but the network has 10 outputs", "name each in its order"],

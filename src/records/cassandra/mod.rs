@@ -21,7 +21,7 @@ use super::{Cursor, Listing, Page, Records, RecordsError, object_hash};
 use crate::event::Timestamp;
 use crate::record::Record;
 
-pub use schema::Layout;
+pub use schema::{Layout, schema};
 use session::Ready;
 
 #[derive(Debug, Clone)]

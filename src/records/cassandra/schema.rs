@@ -107,10 +107,15 @@ fn statement(cql: String) -> Statement {
     statement
 }
 
+/// Keyspace and tables as CQL; `replication` is a CQL map.
+pub fn schema(keyspace: &str, replication: &str) -> String {
+    SCHEMA.replace("{keyspace}", keyspace).replace("{replication}", replication)
+}
+
 /// The statements of the schema, without comments.
 fn statements(keyspace: &str, replication: &str) -> Vec<String> {
-    let code = SCHEMA.lines().map(|line| line.split("--").next().unwrap_or_default()).collect::<Vec<_>>().join("\n");
-    let code = code.replace("{keyspace}", keyspace).replace("{replication}", replication);
+    let cql = schema(keyspace, replication);
+    let code = cql.lines().map(|line| line.split("--").next().unwrap_or_default()).collect::<Vec<_>>().join("\n");
     code.split(';').map(|cql| cql.trim().to_owned()).filter(|cql| !cql.is_empty()).collect()
 }
 
