@@ -16,6 +16,6 @@ pub use credentials::{Credentials, CredentialsError};
 pub use encoding::base64;
 pub use endpoint::{Endpoint, EndpointHandle};
 pub use store::{
-    Attributes, Body, Bucket, Checksums, Condition, Notification, Removed, Staged, Staging, Store, StoreError,
-    Version, Versioning, Written,
+    Attributes, Body, Bucket, Checksums, Condition, Notification, Removed, Staged, Staging, Store, StoreError, Version,
+    Versioning, Written,
 };
