@@ -1,6 +1,7 @@
 //! The integration tests: one binary, so that one link serves them all.
 
 #![allow(unreachable_pub)] // `pub` says what a module offers; a test binary has nobody to offer it to.
+#![allow(clippy::unwrap_used)] // A panic is a failed test.
 
 mod architecture;
 mod cli;

@@ -56,8 +56,8 @@ fn golden() -> Result<(), Failed> {
             return Err(format!("{}: {} logits, not {}", case.name, logits.len(), case.logits.len()).into());
         }
         for (label, (ours, theirs)) in logits.iter().zip(&case.logits).enumerate() {
-            // Not `>`: a NaN must fail.
-            if !((ours - theirs).abs() <= TOLERANCE) {
+            let difference = (ours - theirs).abs();
+            if difference.is_nan() || difference > TOLERANCE {
                 return Err(format!("{}: logit {label} is {ours}, onnxruntime's is {theirs}", case.name).into());
             }
         }

@@ -163,7 +163,7 @@ impl Model {
 }
 
 fn runnable(mut network: InferenceModel, manifest: &Manifest) -> TractResult<Arc<TypedRunnableModel>> {
-    network.set_input_fact(0, f32::fact(&manifest.input.shape).into())?;
+    network.set_input_fact(0, f32::fact(manifest.input.shape).into())?;
     network.into_optimized()?.into_runnable()
 }
 
