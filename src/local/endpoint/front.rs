@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, AUTHORIZATION, HeaderName,
-    HeaderValue, ORIGIN, VARY,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, AUTHORIZATION, CONNECTION,
+    CONTENT_LENGTH, EXPECT, HeaderName, HeaderValue, ORIGIN, VARY,
 };
 use http::{HeaderMap, Method, Request, StatusCode};
 use hyper::body::Incoming;
@@ -36,6 +36,7 @@ impl Front {
     async fn answer(self, request: Request<Incoming>) -> Result<HttpResponse, HttpError> {
         let origin = request.headers().get(ORIGIN).cloned();
         let allowed = origin.filter(|origin| self.origins.iter().any(|known| known.as_bytes() == origin.as_bytes()));
+        let unanswered = Expecting::of(request.headers());
         let mut response = if request.method() == Method::OPTIONS {
             preflight(request.headers(), allowed.is_some())?
         } else if is_version_2(&request) {
@@ -44,7 +45,11 @@ impl Front {
         } else {
             hyper::service::Service::call(&self.s3, request).await?
         };
+        let closes = unanswered.closes(response.status());
         let headers = response.headers_mut();
+        if closes {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         if !self.origins.is_empty() {
             headers.append(VARY, VARIES);
         }
@@ -65,6 +70,35 @@ impl hyper::service::Service<Request<Incoming>> for Front {
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         Box::pin(self.clone().answer(request))
+    }
+}
+
+/// Whether the client waits for `100 Continue`.
+///
+/// hyper sends none for an empty body, and none where the answer comes before the body is read. botocore takes the
+/// status of such an answer for that of the connection's next request as well, whose headers it then loses: an upload
+/// without an ETag. Closing the connection makes it forget.
+enum Expecting {
+    Nothing,
+    ContinueWithoutBody,
+    Continue,
+}
+
+impl Expecting {
+    fn of(headers: &HeaderMap) -> Self {
+        match headers.get(EXPECT) {
+            None => Self::Nothing,
+            Some(_) if headers.get(CONTENT_LENGTH).is_some_and(|length| length == "0") => Self::ContinueWithoutBody,
+            Some(_) => Self::Continue,
+        }
+    }
+
+    fn closes(&self, status: StatusCode) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::ContinueWithoutBody => true,
+            Self::Continue => !status.is_success(),
+        }
     }
 }
 
