@@ -11,7 +11,7 @@ use crate::decode::Limits;
 use crate::event::{Change, ObjectEvent, Timestamp};
 use crate::objects::{FetchError, Head, Object, Objects, Pinned};
 use crate::record::{self, Order, Record, Subject};
-use crate::records::Records;
+use crate::records::{self, Records};
 
 /// Objects of one event that are under way at once.
 const CONCURRENT_OBJECTS: usize = 8;
@@ -90,6 +90,7 @@ impl Pipeline {
             version_id: event.version_id.clone(),
             etag: event.etag.clone(),
         };
+        let known = self.known(event).await?;
         let started = Instant::now();
         let fetched = self.objects.get(&pinned, self.max_bytes).await;
         steps.fetch = started.elapsed();
@@ -99,7 +100,7 @@ impl Pipeline {
             Err(FetchError::Superseded(why)) => return Err(Outcome::Superseded(why)),
             Err(FetchError::Retry(why)) => return Err(Outcome::Retry(why)),
         };
-        let subject = Subject { order: self.order(event, &head).await?, event: event.clone(), head };
+        let subject = Subject { order: order(event, &head, known.as_ref()), event: event.clone(), head };
         let record = match bytes {
             Ok(bytes) => self.classify(subject, bytes, steps).await?,
             Err(max_bytes) => record::too_many_bytes(&subject, &self.model, max_bytes),
@@ -107,28 +108,16 @@ impl Pipeline {
         Ok(self.write(record, steps).await)
     }
 
-    /// A true event carries its own order. An observation takes that of the newest row if it is of the same
-    /// version, else stands just after it, so that a later true event wins.
-    async fn order(&self, event: &ObjectEvent, head: &Head) -> Result<Order, Outcome> {
-        let version = || head.version_id.clone().or_else(|| head.etag.clone()).unwrap_or_default();
-        let mut order = Order::of(event);
-        if order.version.is_empty() {
-            order.version = version();
-        }
-        if order.event_time == Timestamp::default() {
-            order.event_time = head.last_modified.unwrap_or_default();
-        }
-        if event.change == Change::Created {
-            return Ok(order);
-        }
-        let rows = self.records.rows(&event.bucket, &event.key, None).await;
-        let rows = rows.map_err(|error| Outcome::Retry(error.to_string()))?;
-        let same = rows.iter().find(|row| !row.model.is_empty() && row.order.version == version());
-        Ok(match (same, rows.first()) {
-            (Some(row), _) => row.order.clone(),
-            (None, Some(newest)) => Order { seq: newest.order.seq.clone(), ..order },
-            (None, None) => order,
-        })
+    /// What is known of an observed object: the row of the version that is asked for, else the newest that stands.
+    /// Read before the object is: what is fetched afterwards is never older than it.
+    async fn known(&self, event: &ObjectEvent) -> Result<Option<Record>, Outcome> {
+        let (bucket, key) = (&event.bucket, &event.key);
+        let known = match (event.change, &event.version_id) {
+            (Change::Observed, Some(version)) => records::of_version(&*self.records, bucket, key, version).await,
+            (Change::Observed, None) => records::newest(&*self.records, bucket, key).await,
+            _ => return Ok(None),
+        };
+        known.map_err(|error| Outcome::Retry(error.to_string()))
     }
 
     async fn classify(&self, subject: Subject, bytes: Vec<u8>, steps: &mut Steps) -> Result<Record, Outcome> {
@@ -156,5 +145,23 @@ impl Pipeline {
             Ok(()) => Outcome::Recorded(Box::new(record)),
             Err(error) => Outcome::Retry(error.to_string()),
         }
+    }
+}
+
+/// A true event carries its own order. An observation takes that of the row that it finds to be of the same version;
+/// another version stands just after what was known before it was fetched. A later true event wins, by its sequencer.
+fn order(event: &ObjectEvent, head: &Head, known: Option<&Record>) -> Order {
+    let own = Order::of(event);
+    let version = if own.version.is_empty() { head.version() } else { own.version };
+    let modified = event.event_time.or(head.last_modified).unwrap_or_default();
+    match known {
+        Some(row) if row.order.version == version || (row.is_unversioned() && row.etag == head.etag) => {
+            row.order.clone()
+        }
+        Some(row) => {
+            let just_after = Timestamp(row.order.event_time.0.saturating_add(1));
+            Order { seq: row.order.seq.clone(), event_time: modified.max(just_after), version }
+        }
+        None => Order { seq: own.seq, event_time: modified, version },
     }
 }

@@ -30,7 +30,7 @@ macro_rules! tests {
     ($($name:ident),* $(,)?) => { [$((stringify!($name), (|home| Box::pin($name(home))) as Test)),*] };
 }
 
-const CONTRACT: [(&str, Test); 18] = tests![
+const CONTRACT: [(&str, Test); 19] = tests![
     every_field_comes_back,
     extremes_come_back,
     nothing_known_is_no_error,

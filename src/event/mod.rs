@@ -41,6 +41,9 @@ pub struct ObjectEvent {
     pub trace_id: Option<String>,
 }
 
+/// What S3 calls the one version that a key has while its bucket keeps none.
+pub const NULL_VERSION: &str = "null";
+
 /// What the notification says happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -48,6 +48,13 @@ pub struct Head {
     pub last_modified: Option<Timestamp>,
 }
 
+impl Head {
+    /// What tells this content from other contents of its key: the version id, else the ETag, else nothing.
+    pub fn version(&self) -> String {
+        self.version_id.clone().or_else(|| self.etag.clone()).unwrap_or_default()
+    }
+}
+
 #[derive(Debug, Clone)]
 pub struct Object {
     pub head: Head,

@@ -15,12 +15,10 @@ use aws_sdk_s3::operation::{RequestId, get_object::GetObjectOutput, head_object:
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
 
 use super::{FetchError, Head, Object, Objects, Pinned};
-use crate::event::Timestamp;
+use crate::event::{NULL_VERSION, Timestamp};
 
 /// Where no region is named: lookalikes take any, AWS says which it should have been.
 pub const DEFAULT_REGION: &str = "us-east-1";
-/// The version of an object that was written while its bucket kept no versions.
-const NULL_VERSION: &str = "null";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const READ_TIMEOUT: Duration = Duration::from_secs(20);
 

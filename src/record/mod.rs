@@ -7,7 +7,7 @@ mod make;
 use serde::{Deserialize, Serialize};
 
 pub use crate::classifier::Guess;
-use crate::event::{ObjectEvent, Timestamp};
+use crate::event::{NULL_VERSION, ObjectEvent, Timestamp};
 pub use make::{Subject, Verdict, of_picture, of_removal, too_many_bytes, verdict};
 
 /// One row: what one model saw in one version of one object, or that the version or object went away.
@@ -140,6 +140,12 @@ impl Reason {
 }
 
 impl Record {
+    /// A picture of a bucket that kept no versions when it was written: a version that S3 calls `null`.
+    pub fn is_unversioned(&self) -> bool {
+        self.version_id.as_deref().is_none_or(|version| version == NULL_VERSION)
+            && matches!(self.status, Status::Classified | Status::Unsure | Status::Rejected)
+    }
+
     /// The label under which listings find it: the best guess if classified, else the status.
     pub fn listed_as(&self) -> &str {
         match (self.status, &self.label) {

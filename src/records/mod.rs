@@ -5,7 +5,7 @@ pub mod cassandra;
 pub mod embedded;
 pub mod reader;
 
-pub use reader::{Stats, current, get, history, is_current, listed, stats};
+pub use reader::{Stats, current, get, history, is_current, listed, newest, of_version, stats};
 
 use async_trait::async_trait;
 use sha2::{Digest, Sha256};

@@ -8,61 +8,73 @@ use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use serde::Serialize;
 
 use super::{Listing, Records, RecordsError};
-use crate::event::Timestamp;
+use crate::event::{NULL_VERSION, Timestamp};
 use crate::record::{Record, Status};
 
-/// What S3 calls the version of an object that was written while its bucket kept no versions.
-const NULL_VERSION: &str = "null";
 /// Rows that [`stats`] asks for at a time.
 const STATS_PAGE: usize = 1_000;
 
 /// What an object is to `model`, from its rows, newest first: the newest row of that model, or the newest delete,
 /// whose version was not removed since. `None`: nothing known, or every version is gone.
 pub fn current(newest_first: impl IntoIterator<Item = Record>, model: &str) -> Option<Record> {
-    let mut walk = Walk::new(model);
-    newest_first.into_iter().find(|row| walk.answers(row))
+    let mut removals = Removals::default();
+    newest_first.into_iter().find(|row| removals.leave(row) && answers(row, model))
 }
 
-/// The walk behind [`current`], a row at a time.
-struct Walk<'a> {
-    model: &'a str,
-    /// Versions that newer rows say are gone for good. Removing a delete marker is an undelete.
-    removed: HashSet<String>,
+fn answers(row: &Record, model: &str) -> bool {
+    row.status == Status::Deleted || row.model == model
 }
 
-impl<'a> Walk<'a> {
-    fn new(model: &'a str) -> Walk<'a> {
-        Walk { model, removed: HashSet::new() }
-    }
+/// Versions that the rows seen so far, which are newer, say are gone for good. Removing a delete marker is an undelete.
+#[derive(Default)]
+struct Removals(HashSet<String>);
 
-    fn answers(&mut self, row: &Record) -> bool {
+impl Removals {
+    /// Whether `row`, the next older one, still stands.
+    fn leave(&mut self, row: &Record) -> bool {
         let version = &row.order.version;
-        match row.status {
-            Status::VersionRemoved => {
-                // A removal that names no version removes none: '' is also the version of every plain delete.
-                if !version.is_empty() {
-                    self.removed.insert(version.clone());
-                }
-                false
-            }
-            _ if self.removed.contains(version) || self.is_removed_null(row) => false,
-            Status::Deleted => true,
-            Status::Classified | Status::Unsure | Status::Rejected => row.model == self.model,
+        if row.status != Status::VersionRemoved {
+            return !self.0.contains(version) && !(row.is_unversioned() && self.0.contains(NULL_VERSION));
         }
-    }
-
-    /// A picture that was written while its bucket kept no versions is the null version, whatever orders it.
-    fn is_removed_null(&self, row: &Record) -> bool {
-        row.version_id.is_none() && row.status != Status::Deleted && self.removed.contains(NULL_VERSION)
+        // A removal that names no version removes none: '' is also the version of every plain delete.
+        if !version.is_empty() {
+            self.0.insert(version.clone());
+        }
+        false
     }
 }
 
 /// [`current`] of one object, read page by page, no further than needed.
 pub async fn get(records: &dyn Records, bucket: &str, key: &str, model: &str) -> Result<Option<Record>, RecordsError> {
-    let mut walk = Walk::new(model);
+    let mut removals = Removals::default();
+    first(records, bucket, key, |row| removals.leave(row) && answers(row, model)).await
+}
+
+/// The newest row that stands, whichever model's.
+pub async fn newest(records: &dyn Records, bucket: &str, key: &str) -> Result<Option<Record>, RecordsError> {
+    let mut removals = Removals::default();
+    first(records, bucket, key, |row| removals.leave(row)).await
+}
+
+/// The newest row of one version, whichever model's.
+pub async fn of_version(
+    records: &dyn Records,
+    bucket: &str,
+    key: &str,
+    version: &str,
+) -> Result<Option<Record>, RecordsError> {
+    first(records, bucket, key, |row| row.status != Status::VersionRemoved && row.order.version == version).await
+}
+
+async fn first(
+    records: &dyn Records,
+    bucket: &str,
+    key: &str,
+    mut wanted: impl FnMut(&Record) -> bool,
+) -> Result<Option<Record>, RecordsError> {
     let mut rows = history(records, bucket, key);
     while let Some(row) = rows.try_next().await? {
-        if walk.answers(&row) {
+        if wanted(&row) {
             return Ok(Some(row));
         }
     }
