@@ -125,8 +125,8 @@ def scribbles(n: int, generator: torch.Generator, points: int = 160) -> torch.Te
     at = torch.linspace(0, 1, points).repeat(n, 1) * (used - 1)
     first = at.floor().long().clamp(max=22)
     part = (at - first).unsqueeze(2)
-    gather = lambda index: knots.gather(1, index.unsqueeze(2).expand(-1, -1, 2))
-    line = torch.lerp(gather(first), gather(first + 1), part)
+    from_knot, to_knot = (knots.gather(1, index.unsqueeze(2).expand(-1, -1, 2)) for index in (first, first + 1))
+    line = torch.lerp(from_knot, to_knot, part)
     low, high = line.amin(1, keepdim=True), line.amax(1, keepdim=True)
     line = (line - low) / (high - low).amax(2, keepdim=True).clamp(min=1e-3) * 18
     line = line + 14 - line.mean(1, keepdim=True)
@@ -138,11 +138,18 @@ def scribbles(n: int, generator: torch.Generator, points: int = 160) -> torch.Te
 
 def tangles(x: torch.Tensor, n: int, generator: torch.Generator) -> torch.Tensor:
     """Two or three digits over each other, shifted apart."""
-    pick = lambda: x[torch.randint(len(x), (n,), generator=generator)]
-    side = lambda: int(torch.randint(4, 9, (), generator=generator)) * (1 - 2 * int(torch.randint(2, (), generator=generator)))
-    moved = lambda y: y.roll((side(), side()), (2, 3))
-    third = pick() * (torch.rand(n, 1, 1, 1, generator=generator) < 0.5)
-    return torch.maximum(torch.maximum(pick(), moved(pick())), moved(third))
+
+    def below(bound: int) -> int:
+        return int(torch.randint(bound, (), generator=generator))
+
+    def some() -> torch.Tensor:
+        return x[torch.randint(len(x), (n,), generator=generator)]
+
+    def moved(y: torch.Tensor) -> torch.Tensor:
+        return y.roll([(4 + below(5)) * (1 - 2 * below(2)) for _ in range(2)], (2, 3))
+
+    third = some() * (torch.rand(n, 1, 1, 1, generator=generator) < 0.5)
+    return torch.maximum(torch.maximum(some(), moved(some())), moved(third))
 
 
 def blots(n: int, generator: torch.Generator) -> torch.Tensor:
