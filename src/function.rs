@@ -1,11 +1,14 @@
 //! The function: an event in any envelope comes in, every object goes its way, the answer has the envelope's shape.
 
+use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 
 use crate::event::{self, Envelope, EventBridgeKeys, EventError, ObjectEvent};
 use crate::pipeline::{Handled, Outcome, Pipeline};
 use crate::telemetry;
 
+/// Objects of one event that are under way at once.
+const CONCURRENT_OBJECTS: usize = 8;
 /// Objects that an error names one by one.
 const NAMED_FAILURES: usize = 5;
 /// S3 Batch Operations cuts its report's result strings here.
@@ -51,45 +54,25 @@ impl Function {
             Ok(delivery) => delivery,
             Err(error) => return Answer { body: Err(error.into()), objects: Vec::new() },
         };
-        let events: Vec<ObjectEvent> = delivery
-            .items
-            .iter()
-            .flat_map(|item| item.events.iter().filter_map(|event| event.as_ref().ok()))
-            .cloned()
-            .collect();
-        let mut handled = self.pipeline.handle_all(&events).await.into_iter();
-        let items: Vec<Item> = delivery
-            .items
-            .into_iter()
-            .map(|item| {
-                let with_outcome = |event| event_with(event, &mut handled);
-                Item { id: item.id, results: item.events.into_iter().map(with_outcome).collect() }
-            })
-            .collect();
-        items.iter().for_each(log);
+        let mut items: Vec<Item> =
+            delivery.items.iter().map(|item| Item { id: item.id.clone(), results: Vec::new() }).collect();
+        let events = delivery.items.into_iter().map(|item| item.events).enumerate();
+        let events = events.flat_map(|(at, events)| events.into_iter().map(move |event| (at, event)));
+        let mut results = stream::iter(events)
+            .map(|(at, event)| async move { (at, self.handle(event).await) })
+            .buffered(CONCURRENT_OBJECTS);
+        while let Some((at, result)) = results.next().await {
+            items[at].results.push(result);
+        }
         let body = body(&delivery.envelope, &items);
         Answer { body, objects: items.into_iter().flat_map(|item| item.results).filter_map(Result::ok).collect() }
     }
-}
 
-fn event_with(
-    event: Result<ObjectEvent, EventError>,
-    handled: &mut impl Iterator<Item = Handled>,
-) -> Result<(ObjectEvent, Handled), EventError> {
-    event.map(|event| {
-        // As many outcomes came back as events went in.
-        let missing = || Handled { outcome: Outcome::Retry("no outcome".into()), steps: Default::default() };
-        let handled = handled.next().unwrap_or_else(missing);
-        (event, handled)
-    })
-}
-
-fn log(item: &Item) {
-    for result in &item.results {
-        match result {
-            Ok((event, handled)) => telemetry::outcome(event, handled),
-            Err(error) => tracing::error!(item = item.id, %error, "unreadable event"),
-        }
+    async fn handle(&self, event: Result<ObjectEvent, EventError>) -> Result<(ObjectEvent, Handled), EventError> {
+        let event = event.inspect_err(|error| tracing::error!(%error, "unreadable event"))?;
+        let handled = self.pipeline.handle(&event).await;
+        telemetry::outcome(&event, &handled);
+        Ok((event, handled))
     }
 }
 

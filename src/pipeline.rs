@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::{StreamExt, stream};
 use tokio::sync::Semaphore;
 
 use crate::classifier::Model;
@@ -12,9 +11,6 @@ use crate::event::{Change, ObjectEvent, Timestamp};
 use crate::objects::{FetchError, Head, Object, Objects, Pinned};
 use crate::record::{self, Order, Record, Subject};
 use crate::records::{self, Records};
-
-/// Objects of one event that are under way at once.
-const CONCURRENT_OBJECTS: usize = 8;
 
 /// What the way needs; made once, shared by all events.
 pub struct Pipeline {
@@ -65,11 +61,6 @@ impl Pipeline {
     ) -> Pipeline {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         Pipeline { objects, records, model, limits, max_bytes, classifying: Arc::new(Semaphore::new(processors)) }
-    }
-
-    /// Several events at once, with a bound; outcomes in the order of the events.
-    pub async fn handle_all(&self, events: &[ObjectEvent]) -> Vec<Handled> {
-        stream::iter(events).map(|event| self.handle(event)).buffered(CONCURRENT_OBJECTS).collect().await
     }
 
     pub async fn handle(&self, event: &ObjectEvent) -> Handled {

@@ -39,7 +39,7 @@ pub fn outcome(event: &ObjectEvent, handled: &Handled) {
             outcome = "recorded",
             status = record.status.as_str(),
             label = record.label.as_deref(),
-            confidence = record.confidence,
+            confidence = record.confidence.map(|confidence| (f64::from(confidence) * 1e4).round() / 1e4),
             model = record.model,
             why = record.why,
             fetch_ms,
