@@ -1,5 +1,7 @@
 //! The only place that reads the environment. A bad value is an error that names its variable.
 
+use std::ffi::OsString;
+use std::net::Ipv6Addr;
 use std::path::PathBuf;
 
 use crate::decode::Limits;
@@ -51,37 +53,31 @@ pub struct ConfigError {
     problem: String,
 }
 
+/// The value of a variable; `None` where it is not set.
+trait Variables: Fn(&'static str) -> Option<OsString> {}
+impl<F: Fn(&'static str) -> Option<OsString>> Variables for F {}
+
 impl Settings {
-    /// Reads the process's environment.
+    /// Reads the process's environment; `cassandra` replaces what it says of the nodes.
     ///
     /// # Errors
     /// The first variable whose value cannot be used.
-    pub fn from_env() -> Result<Settings, ConfigError> {
-        Settings::read(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+    pub fn from_env(cassandra: Option<String>) -> Result<Settings, ConfigError> {
+        Settings::read(|name| match &cassandra {
+            Some(nodes) if name == CASSANDRA => Some(nodes.into()),
+            _ => std::env::var_os(name),
+        })
     }
 
-    /// Records in the cluster that has `nodes`, whatever the environment said.
-    pub fn use_cassandra(&mut self, nodes: &str) -> Result<(), ConfigError> {
-        let nodes = parse_nodes(nodes)?;
-        match &mut self.cassandra {
-            Some(cassandra) => cassandra.nodes = nodes,
-            None => self.cassandra = Some(CassandraConfig { nodes, keyspace: DEFAULT_KEYSPACE.into(), login: None }),
-        }
-        Ok(())
-    }
-
-    /// An empty value counts as none, as in `VAR= command`.
-    fn read(get: impl Fn(&'static str) -> Option<String>) -> Result<Settings, ConfigError> {
+    fn read(variables: impl Variables) -> Result<Settings, ConfigError> {
+        // An empty value counts as none, as in `VAR= command`.
+        let get = |name| variables(name).filter(|value| !value.is_empty());
+        let keys = [("plain", EventBridgeKeys::Plain), ("encoded", EventBridgeKeys::Encoded)];
         Ok(Settings {
             model: get(MODEL).map(PathBuf::from),
             cassandra: cassandra(&get)?,
             data: get(DATA).map(PathBuf::from),
-            eventbridge_keys: choice(
-                &get,
-                EVENTBRIDGE_KEYS,
-                &[("plain", EventBridgeKeys::Plain), ("encoded", EventBridgeKeys::Encoded)],
-            )?
-            .unwrap_or_default(),
+            eventbridge_keys: choice(&get, EVENTBRIDGE_KEYS, &keys)?.unwrap_or_default(),
             s3: S3Settings {
                 path_style: choice(&get, S3_ADDRESSING, &[("path", true), ("virtual", false)])?,
                 endpoint_in_env: ENDPOINTS.into_iter().any(|name| get(name).is_some()),
@@ -93,11 +89,18 @@ impl Settings {
     }
 }
 
-fn cassandra(get: &impl Fn(&'static str) -> Option<String>) -> Result<Option<CassandraConfig>, ConfigError> {
-    let Some(nodes) = get(CASSANDRA) else {
+fn text(get: &impl Variables, variable: &'static str) -> Result<Option<String>, ConfigError> {
+    let text = |value: OsString| {
+        value.into_string().map_err(|value| error(variable, &value.to_string_lossy(), "must be UTF-8 text"))
+    };
+    get(variable).map(text).transpose()
+}
+
+fn cassandra(get: &impl Variables) -> Result<Option<CassandraConfig>, ConfigError> {
+    let Some(nodes) = text(get, CASSANDRA)? else {
         return Ok(None);
     };
-    let login = match (get(CASSANDRA_USER), get(CASSANDRA_PASSWORD)) {
+    let login = match (text(get, CASSANDRA_USER)?, text(get, CASSANDRA_PASSWORD)?) {
         (Some(user), Some(password)) => Some(Login { user, password }),
         (None, None) => None,
         (Some(user), None) => {
@@ -105,35 +108,35 @@ fn cassandra(get: &impl Fn(&'static str) -> Option<String>) -> Result<Option<Cas
         }
         (None, Some(_)) => return Err(error(CASSANDRA_USER, "", format!("{CASSANDRA_PASSWORD} is set without it"))),
     };
-    let keyspace = get(KEYSPACE).unwrap_or_else(|| DEFAULT_KEYSPACE.into());
+    let keyspace = text(get, KEYSPACE)?.unwrap_or_else(|| DEFAULT_KEYSPACE.into());
     if !is_identifier(&keyspace) {
-        return Err(error(
-            KEYSPACE,
-            &keyspace,
-            "use up to 48 lower-case letters, digits and underscores, a letter first",
-        ));
+        let problem = "use up to 48 lower-case letters, digits and underscores, a letter first";
+        return Err(error(KEYSPACE, &keyspace, problem));
     }
-    Ok(Some(CassandraConfig { nodes: parse_nodes(&nodes)?, keyspace, login }))
+    Ok(Some(CassandraConfig { nodes: nodes_of(&nodes)?, keyspace, login }))
 }
 
 /// `host`, `host:port`, `[v6]:port`, comma-separated; the port is 9042 if not said.
-fn parse_nodes(text: &str) -> Result<Vec<String>, ConfigError> {
+fn nodes_of(text: &str) -> Result<Vec<String>, ConfigError> {
+    if text.contains('@') {
+        // Not repeated: it is a password.
+        let problem = format!("a login goes into {CASSANDRA_USER} and {CASSANDRA_PASSWORD}");
+        return Err(error(CASSANDRA, "…@…", problem));
+    }
+    let bad = || error(CASSANDRA, text, "must be host:port, or several with commas between");
     let node = |part: &str| {
         let part = part.trim();
-        let (host, port) = match part.rsplit_once(':') {
-            Some((host, port)) if !host.contains(':') || host.ends_with(']') => (host, Some(port)),
-            _ => (part, None),
-        };
-        let bad = || error(CASSANDRA, text, "must be host:port, or several with commas between");
-        if host.is_empty() || host.contains(char::is_whitespace) || host.contains('/') {
-            return Err(bad());
+        if let Ok(address) = part.parse::<Ipv6Addr>() {
+            return Ok(format!("[{address}]:{DEFAULT_CASSANDRA_PORT}"));
         }
-        let port = port.map_or(Ok(DEFAULT_CASSANDRA_PORT), |port| port.parse().map_err(|_| bad()))?;
-        Ok(if host.contains(':') && !host.starts_with('[') {
-            format!("[{host}]:{port}")
-        } else {
-            format!("{host}:{port}")
-        })
+        let (host, port) = match part.rsplit_once(':') {
+            Some((host, port)) if !part.ends_with(']') => (host, port.parse().map_err(|_| bad())?),
+            _ => (part, DEFAULT_CASSANDRA_PORT),
+        };
+        let plain = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
+        let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        let known = bracketed.map_or(host.chars().all(plain), |host| host.parse::<Ipv6Addr>().is_ok());
+        if host.is_empty() || !known { Err(bad()) } else { Ok(format!("{host}:{port}")) }
     };
     text.split(',').map(node).collect()
 }
@@ -145,11 +148,11 @@ fn is_identifier(name: &str) -> bool {
 }
 
 fn choice<T: Copy>(
-    get: &impl Fn(&'static str) -> Option<String>,
+    get: &impl Variables,
     variable: &'static str,
     choices: &[(&str, T)],
 ) -> Result<Option<T>, ConfigError> {
-    let Some(value) = get(variable) else {
+    let Some(value) = text(get, variable)? else {
         return Ok(None);
     };
     let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
@@ -159,12 +162,12 @@ fn choice<T: Copy>(
     }
 }
 
-fn number(get: &impl Fn(&'static str) -> Option<String>, variable: &'static str) -> Result<Option<u64>, ConfigError> {
+fn number(get: &impl Variables, variable: &'static str) -> Result<Option<u64>, ConfigError> {
     let parse = |value: String| match value.parse() {
         Ok(number) if number > 0 => Ok(number),
         _ => Err(error(variable, &value, "must be a whole number above 0")),
     };
-    get(variable).map(parse).transpose()
+    text(get, variable)?.map(parse).transpose()
 }
 
 fn error(variable: &'static str, value: &str, problem: impl Into<String>) -> ConfigError {
@@ -176,7 +179,7 @@ mod tests {
     use super::*;
 
     fn read(variables: &[(&str, &str)]) -> Result<Settings, String> {
-        let get = |name: &'static str| variables.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
+        let get = |name: &'static str| variables.iter().find(|(n, _)| *n == name).map(|(_, v)| OsString::from(v));
         Settings::read(get).map_err(|error| error.to_string())
     }
 
@@ -204,9 +207,23 @@ mod tests {
         let error = |variables: &[(&str, &str)]| read(variables).unwrap_err();
         assert_eq!(error(&[(EVENTBRIDGE_KEYS, "raw")]), "SPOTTER_EVENTBRIDGE_KEYS=\"raw\": must be plain or encoded");
         assert_eq!(error(&[(MAX_PIXELS, "many")]), "SPOTTER_MAX_PIXELS=\"many\": must be a whole number above 0");
-        assert!(error(&[(CASSANDRA, "a:b")]).contains("host:port"));
+        for nodes in ["a:b", "a:1:2", "a/b", "", " ,", "[x]:1", "a b"] {
+            assert!(nodes.is_empty() || error(&[(CASSANDRA, nodes)]).contains("host:port"), "{nodes}");
+        }
+        let login = error(&[(CASSANDRA, "bob:hunter2@db:9042")]);
+        assert!(login.contains(CASSANDRA_PASSWORD) && !login.contains("hunter2"), "{login}");
         assert!(error(&[(CASSANDRA, "a"), (KEYSPACE, "x; DROP")]).contains("SPOTTER_KEYSPACE"));
         assert!(error(&[(CASSANDRA, "a"), (CASSANDRA_PASSWORD, "p")]).contains("SPOTTER_CASSANDRA_USER"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn text_must_be_utf_8_and_a_folder_need_not() {
+        use std::os::unix::ffi::OsStringExt;
+        let bytes = || OsString::from_vec(vec![b'x', 0xff]);
+        let set = |variable| Settings::read(move |name| (name == variable).then(bytes));
+        assert_eq!(set(DATA).unwrap().data, Some(PathBuf::from(bytes())));
+        assert!(set(MAX_BYTES).unwrap_err().to_string().contains("SPOTTER_MAX_BYTES"));
     }
 
     #[test]

@@ -10,7 +10,11 @@ use crate::decode::Limits;
 use crate::event::{Change, ObjectEvent, Timestamp};
 use crate::objects::{FetchError, Head, Object, Objects, Pinned};
 use crate::record::{self, Order, Record, Subject};
-use crate::records::{self, Records};
+use crate::records::{self, Records, RecordsError};
+
+/// Bytes of objects that are in memory at once; one object may be larger.
+const FETCHED_BYTES: u64 = 128_000_000;
+const PERMIT_BYTES: u64 = 1_000;
 
 /// What the way needs; made once, shared by all events.
 pub struct Pipeline {
@@ -19,8 +23,10 @@ pub struct Pipeline {
     model: Arc<Model>,
     limits: Limits,
     max_bytes: u64,
-    /// Classifying is bound by processors and by memory, fetching is not.
+    /// A permit a processor.
     classifying: Arc<Semaphore>,
+    /// A permit a kilobyte of objects that are in memory.
+    fetched: Semaphore,
 }
 
 /// What became of one object's event.
@@ -60,7 +66,9 @@ impl Pipeline {
         max_bytes: u64,
     ) -> Pipeline {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        Pipeline { objects, records, model, limits, max_bytes, classifying: Arc::new(Semaphore::new(processors)) }
+        let classifying = Arc::new(Semaphore::new(processors));
+        let fetched = Semaphore::new((FETCHED_BYTES / PERMIT_BYTES) as usize);
+        Pipeline { objects, records, model, limits, max_bytes, classifying, fetched }
     }
 
     pub async fn handle(&self, event: &ObjectEvent) -> Handled {
@@ -82,6 +90,9 @@ impl Pipeline {
             etag: event.etag.clone(),
         };
         let known = self.known(event).await?;
+        let expected = event.size.unwrap_or(self.max_bytes).min(self.max_bytes).min(FETCHED_BYTES);
+        // The semaphore is never closed.
+        let _in_memory = self.fetched.acquire_many(expected.div_ceil(PERMIT_BYTES) as u32).await.ok();
         let started = Instant::now();
         let fetched = self.objects.get(&pinned, self.max_bytes).await;
         steps.fetch = started.elapsed();
@@ -103,12 +114,16 @@ impl Pipeline {
     /// Read before the object is: what is fetched afterwards is never older than it.
     async fn known(&self, event: &ObjectEvent) -> Result<Option<Record>, Outcome> {
         let (bucket, key) = (&event.bucket, &event.key);
-        let known = match (event.change, &event.version_id) {
-            (Change::Observed, Some(version)) => records::of_version(&*self.records, bucket, key, version).await,
-            (Change::Observed, None) => records::newest(&*self.records, bucket, key).await,
-            _ => return Ok(None),
-        };
-        known.map_err(|error| Outcome::Retry(error.to_string()))
+        if event.change != Change::Observed {
+            return Ok(None);
+        }
+        let retry = |error: RecordsError| Outcome::Retry(error.to_string());
+        if let Some(version) = &event.version_id
+            && let Some(row) = records::of_version(&*self.records, bucket, key, version).await.map_err(retry)?
+        {
+            return Ok(Some(row));
+        }
+        records::newest(&*self.records, bucket, key).await.map_err(retry)
     }
 
     async fn classify(&self, subject: Subject, bytes: Vec<u8>, steps: &mut Steps) -> Result<Record, Outcome> {
@@ -139,8 +154,9 @@ impl Pipeline {
     }
 }
 
-/// A true event carries its own order. An observation takes that of the row that it finds to be of the same version;
-/// another version stands just after what was known before it was fetched. A later true event wins, by its sequencer.
+/// A true event carries its own order. An observation takes that of the row that it finds to be of the same version.
+/// Another version stands just after what was known before it was fetched, unless it was asked for by its id and is
+/// older. A later true event wins, by its sequencer.
 fn order(event: &ObjectEvent, head: &Head, known: Option<&Record>) -> Order {
     let own = Order::of(event);
     let version = if own.version.is_empty() { head.version() } else { own.version };
@@ -149,10 +165,85 @@ fn order(event: &ObjectEvent, head: &Head, known: Option<&Record>) -> Order {
         Some(row) if row.order.version == version || (row.is_unversioned() && row.etag == head.etag) => {
             row.order.clone()
         }
-        Some(row) => {
+        Some(row) if event.version_id.is_none() || modified >= row.order.event_time.whole_second() => {
             let just_after = Timestamp(row.order.event_time.0.saturating_add(1));
             Order { seq: row.order.seq.clone(), event_time: modified.max(just_after), version }
         }
-        None => Order { seq: own.seq, event_time: modified, version },
+        _ => Order { seq: own.seq, event_time: modified, version },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Status;
+
+    fn event(change: Change, version_id: Option<&str>) -> ObjectEvent {
+        ObjectEvent {
+            bucket: "b".into(),
+            key: "k".into(),
+            change,
+            version_id: version_id.map(str::to_owned),
+            etag: None,
+            size: None,
+            sequencer: None,
+            event_time: None,
+            region: None,
+            account: None,
+            trace_id: None,
+        }
+    }
+
+    fn head(version_id: Option<&str>, etag: &str, modified: i64) -> Head {
+        let (version_id, etag) = (version_id.map(str::to_owned), Some(etag.to_owned()));
+        Head { size: 1, etag, version_id, content_type: None, last_modified: Some(Timestamp(modified)) }
+    }
+
+    /// A row of an unversioned picture, or of a version.
+    fn row(seq: &str, time: i64, version_id: Option<&str>, etag: &str) -> Record {
+        let deleted = record::of_removal(&event(Change::Deleted, version_id));
+        let version = version_id.unwrap_or(etag).to_owned();
+        Record {
+            order: Order { seq: seq.into(), event_time: Timestamp(time), version },
+            status: Status::Classified,
+            etag: Some(etag.into()),
+            ..deleted
+        }
+    }
+
+    #[test]
+    fn an_observation_of_a_known_version_is_the_same_row() {
+        let known = row("0A", 1_500, None, "e");
+        assert_eq!(order(&event(Change::Observed, None), &head(None, "e", 1_000), Some(&known)), known.order);
+        let known = row("0A", 1_500, Some("v"), "e");
+        assert_eq!(order(&event(Change::Observed, Some("v")), &head(Some("v"), "e", 1_000), Some(&known)), known.order);
+    }
+
+    #[test]
+    fn what_is_fetched_after_a_row_was_read_is_newer_than_it() {
+        let known = row("0A", 1_500, None, "e");
+        let observed = order(&event(Change::Observed, None), &head(None, "f", 1_000), Some(&known));
+        assert!(observed > known.order && observed.seq == "0A", "{observed:?}");
+    }
+
+    #[test]
+    fn an_old_version_that_is_asked_for_stays_old() {
+        let newest = row("0A", 5_500, Some("w"), "e");
+        let pinned = event(Change::Observed, Some("v"));
+        assert!(order(&pinned, &head(Some("v"), "f", 4_000), Some(&newest)) < newest.order);
+        // Its event was lost, but nothing known is newer.
+        assert!(order(&pinned, &head(Some("v"), "f", 5_000), Some(&newest)) > newest.order);
+    }
+
+    #[test]
+    fn a_true_event_keeps_its_own_order() {
+        let mut created = event(Change::Created, Some("v"));
+        created.sequencer = Some("0b".into());
+        created.event_time = Some(Timestamp(7));
+        let order = order(&created, &head(Some("v"), "e", 1_000), None);
+        assert_eq!(
+            (order.seq.as_str(), order.event_time, order.version.as_str()),
+            (&*format!("{:0<32}", "0B"), Timestamp(7), "v")
+        );
     }
 }

@@ -1,5 +1,7 @@
 //! Logs: one line an object. JSON where a machine reads them, pretty on a terminal.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::EnvFilter;
 
 use crate::event::ObjectEvent;
@@ -17,10 +19,15 @@ pub fn to_json() {
     let _ = subscriber.try_init();
 }
 
-/// Lines for people on stderr, warnings only unless `RUST_LOG` says more. Call once.
+/// Lines for people on stderr, few unless `RUST_LOG` says more: commands say themselves what became of objects, and
+/// what the endpoint refuses is told to whom it refuses it. Call once.
 pub fn to_terminal() {
-    let levels = EnvFilter::try_from_default_env().unwrap_or_else(|_| "error".into());
-    let subscriber = tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false).with_env_filter(levels);
+    let levels = EnvFilter::try_from_default_env().unwrap_or_else(|_| "error,s3s=off,spotter::telemetry=off".into());
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .with_env_filter(levels);
     let _ = subscriber.try_init();
 }
 

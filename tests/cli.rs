@@ -19,6 +19,8 @@ pub fn trials() -> Vec<Trial> {
         Trial::test("cli::invoke_dry_run_touches_nothing", dry_run),
         Trial::test("cli::model_and_completions", model_and_completions),
         Trial::test("cli::keys_cannot_write_to_the_terminal", terminal),
+        Trial::test("cli::a_flag_replaces_one_setting", settings),
+        Trial::test("cli::a_bucket_that_is_away_is_told_in_a_sentence", away),
     ]
 }
 
@@ -115,7 +117,7 @@ fn errors() -> Result<(), Failed> {
     let home = TempDir::new()?;
     let cases: [(&[&str], i32, &str); 9] = [
         (&["get", "b/k.png"], 2, "did you mean s3://b/k.png?"),
-        (&["get", "s3://b/k.png"], 1, "no record of s3://b/k.png by digits/1"),
+        (&["get", "s3://b/k.png"], 1, "no records in "),
         (&["lits"], 2, "list"),
         (&["get", "s3://b/k", "--wait", "5 parsecs"], 2, "5s"),
         (&["classify", "no-such-file.png"], 1, "cannot read no-such-file.png"),
@@ -170,6 +172,35 @@ fn model_and_completions() -> Result<(), Failed> {
     for shell in ["bash", "zsh", "fish"] {
         assert!(stdout(&run(&home, &["completions", shell])?).contains("spotter"), "{shell}");
     }
+    Ok(())
+}
+
+fn settings() -> Result<(), Failed> {
+    let home = TempDir::new()?;
+    let mut schema = spotter(&home);
+    let schema = schema.args(["--cassandra", "node", "schema", "print"]).env("SPOTTER_KEYSPACE", "other").output()?;
+    assert!(stdout(&schema).contains("CREATE TABLE IF NOT EXISTS other.by_object"), "{}", stderr(&schema));
+    let large = spotter(&home)
+        .args(["classify", "samples/8.bmp", "--format", "csv"])
+        .env("SPOTTER_MAX_BYTES", "1000")
+        .output()?;
+    assert!(stdout(&large).contains("samples/8.bmp,rejected,too_large,"), "{}", stdout(&large));
+    let typo = run(&home, &["list", "--data", "typo"])?;
+    assert_eq!((typo.status.code(), stderr(&typo).as_str()), (Some(1), "spotter: no records in typo yet\n"));
+    let guessed = run(&home, &["env"])?;
+    assert!(stderr(&guessed).contains("is not running") && stdout(&guessed).contains("AWS_ENDPOINT_URL_S3"));
+    Ok(())
+}
+
+fn away() -> Result<(), Failed> {
+    let home = TempDir::new()?;
+    let mut invoke = spotter(&home);
+    invoke.args(["--endpoint-url", "http://127.0.0.1:1", "invoke", "events/s3.json"]);
+    let output = invoke.env("AWS_ACCESS_KEY_ID", "id").env("AWS_SECRET_ACCESS_KEY", "hunter2").output()?;
+    let text = stderr(&output);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text.contains("s3://demo/0 blue marker.png: S3 cannot be reached"), "{text}");
+    assert!(!text.contains("DispatchFailure") && !text.contains("hunter2"), "{text}");
     Ok(())
 }
 

@@ -27,7 +27,7 @@ async fn main() -> Result<(), Error> {
 }
 
 async fn init() -> Result<Function, String> {
-    let settings = Settings::from_env().map_err(|error| error.to_string())?;
+    let settings = Settings::from_env(None).map_err(|error| error.to_string())?;
     let Some(cassandra) = settings.cassandra else {
         return Err(format!("{} must name the database's nodes, as host:port[,host:port…]", config::CASSANDRA));
     };

@@ -33,7 +33,7 @@ impl Classify {
             line(&CSV_COLUMNS.join(","))?;
         }
         for file in &self.files {
-            let bytes = match read(file) {
+            let bytes = match read(file, settings.max_bytes) {
                 Ok(bytes) => bytes,
                 Err(error) => {
                     note(&format!("spotter: cannot read {}: {error}", file.display()));
@@ -42,7 +42,10 @@ impl Classify {
                 }
             };
             let path = file.display().to_string();
-            let verdict = record::verdict(&bytes, &model, settings.limits)?;
+            let verdict = match bytes.len() as u64 {
+                size if size > settings.max_bytes => record::too_large(size, settings.max_bytes),
+                _ => record::verdict(&bytes, &model, settings.limits)?,
+            };
             match format {
                 Format::Json => line(&serde_json::to_string(&Line::new(&path, &verdict))?)?,
                 Format::Csv => line(&csv(&Line::new(&path, &verdict), &CSV_COLUMNS)?)?,
@@ -56,12 +59,15 @@ impl Classify {
     }
 }
 
-fn read(file: &Path) -> std::io::Result<Vec<u8>> {
-    if file != Path::new("-") {
-        return std::fs::read(file);
-    }
+/// At most one byte more than `max_bytes`, which then is too large.
+fn read(file: &Path, max_bytes: u64) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    std::io::stdin().lock().read_to_end(&mut bytes)?;
+    let limit = max_bytes.saturating_add(1);
+    if file == Path::new("-") {
+        std::io::stdin().lock().take(limit).read_to_end(&mut bytes)?;
+    } else {
+        std::fs::File::open(file)?.take(limit).read_to_end(&mut bytes)?;
+    }
     Ok(bytes)
 }
 

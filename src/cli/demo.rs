@@ -5,11 +5,11 @@ use std::collections::hash_map::RandomState;
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{BuildHasher, Hasher};
 use std::net::Ipv4Addr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::error::DisplayErrorContext;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{BucketVersioningStatus, VersioningConfiguration};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -22,7 +22,7 @@ use super::samples::{SAMPLES, Sample, expected};
 use crate::config::Settings;
 use crate::function::{Answer, Function};
 use crate::local::{Credentials, Endpoint, Notification, Store, client, dispatch};
-use crate::objects::S3Objects;
+use crate::objects::{S3Objects, sentence};
 use crate::pipeline::Outcome;
 use crate::record::{Order, Record, Status};
 use crate::records::{self, Records};
@@ -62,8 +62,7 @@ pub(super) async fn run(mut settings: Settings) -> Result<(), Failure> {
     let origin = if settings.model.is_some() { "from its folder" } else { "in the binary" };
     line(&format!("spotter {version} · model {}, {origin} · records in {}", model.id(), data.display()))?;
 
-    let store = Store::open(&data.join(OBJECTS_FOLDER))?;
-    settle_earlier_runs(&store)?;
+    let store = empty_store(&data.join(OBJECTS_FOLDER))?;
     let credentials = Credentials::random()?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let address = listener.local_addr()?;
@@ -87,18 +86,16 @@ pub(super) async fn run(mut settings: Settings) -> Result<(), Failure> {
     line(NEXT_STEPS)
 }
 
-/// An interrupted demo left notifications of pictures that this one uploads anew.
-fn settle_earlier_runs(store: &Store) -> Result<(), Failure> {
-    for notification in store.pending(ALL)? {
-        store.done(notification.id)?;
-    }
-    Ok(())
+/// Without what earlier runs left; their records stay.
+fn empty_store(folder: &Path) -> Result<Store, Failure> {
+    // Opened first: another demo that is running keeps its objects, and this one says so.
+    drop(Store::open(folder)?);
+    std::fs::remove_dir_all(folder)?;
+    Ok(Store::open(folder)?)
 }
 
 async fn change_the_bucket(s3: &Client) -> Result<(), String> {
-    if s3.head_bucket().bucket(BUCKET).send().await.is_err() {
-        s3.create_bucket().bucket(BUCKET).send().await.map_err(|error| sentence(&error))?;
-    }
+    s3.create_bucket().bucket(BUCKET).send().await.map_err(|error| sentence(&error))?;
     // Every version stays readable, so that the overwritten and the deleted picture are classified too.
     let versioning = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build();
     let request = s3.put_bucket_versioning().bucket(BUCKET).versioning_configuration(versioning);
@@ -113,10 +110,6 @@ async fn change_the_bucket(s3: &Client) -> Result<(), String> {
 async fn put(s3: &Client, (name, bytes): &Sample) -> Result<(), String> {
     let request = s3.put_object().bucket(BUCKET).key(*name).body(ByteStream::from_static(bytes));
     request.send().await.map(drop).map_err(|error| sentence(&error))
-}
-
-fn sentence(error: impl std::error::Error) -> String {
-    DisplayErrorContext(error).to_string()
 }
 
 async fn deliver(store: &Store, function: &Function, notifications: Vec<Notification>) -> Result<Tally, Failure> {
@@ -181,10 +174,8 @@ async fn conclude(
         answers.iter().filter(|answer| !is_right(answer)).map(|answer| answer.key.as_str()).collect();
     if lost + twice > 0 || answers.len() < SAMPLES.len() || !wrong.is_empty() || !tally.failures.is_empty() {
         let failures = tally.failures.join("; ");
-        return Err(Failure::Failed(format!(
-            "the demo did not go as it should. Wrong: {}. {failures}",
-            wrong.join(", ")
-        )));
+        let wrong = if wrong.is_empty() { "no answer".to_owned() } else { wrong.join(", ") };
+        return Err(Failure::Failed(format!("the demo did not go as it should; wrong: {wrong}; {failures}")));
     }
     Ok(())
 }

@@ -7,10 +7,10 @@ use super::object_url::ObjectUrl;
 use super::output::line;
 use crate::config::Settings;
 use crate::event::make::{self, EventName, Notification, Shape};
-use crate::objects::{DEFAULT_REGION, Objects, Pinned, S3Objects};
+use crate::objects::{Objects, Pinned, S3Objects};
 
-/// Looks at the object (HEAD), so that version id, ETag and size are the true ones. It has no sequencer: only
-/// S3 gives those.
+/// Looks at the object (HEAD), so that version id, ETag and size are the true ones. Only S3 gives sequencers, so the
+/// event stands below those that have one; after a lost event, `--as batch` has the object looked at anew.
 #[derive(Debug, Args)]
 pub(super) struct Event {
     /// s3://bucket/key
@@ -24,7 +24,11 @@ impl Event {
     pub(super) async fn run(self, settings: &Settings) -> Result<(), Failure> {
         let ObjectUrl { bucket, key } = self.object;
         let pinned = Pinned { bucket, key, version_id: None, etag: None };
-        let head = S3Objects::connect(&settings.s3).await.head(&pinned).await?;
+        let objects = S3Objects::connect(&settings.s3).await;
+        let head = objects.head(&pinned).await?;
+        let Some(event_time) = head.last_modified else {
+            return Err(Failure::Failed(format!("{pinned} has no Last-Modified, so its event would have no time")));
+        };
         let notification = Notification {
             name: EventName::Put,
             bucket: &pinned.bucket,
@@ -33,8 +37,8 @@ impl Event {
             etag: head.etag.as_deref(),
             version_id: head.version_id.as_deref(),
             sequencer: None,
-            event_time: head.last_modified.unwrap_or_default(),
-            region: settings.s3.region.as_deref().unwrap_or(DEFAULT_REGION),
+            event_time,
+            region: objects.region(),
         };
         line(&serde_json::to_string_pretty(&make::event(&notification, self.shape))?)
     }

@@ -3,6 +3,7 @@
 use std::io;
 use std::process::ExitCode;
 
+use super::output::note;
 use crate::config::{ConfigError, PROGRAM};
 
 #[derive(Debug)]
@@ -18,16 +19,15 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    #[allow(clippy::print_stderr, reason = "this is where a command's last words are said")]
     pub(super) fn report(self) -> ExitCode {
         match self {
             Failure::Failed(sentence) => {
-                eprintln!("{PROGRAM}: {sentence}");
+                note(&format!("{PROGRAM}: {sentence}"));
                 ExitCode::from(1)
             }
             Failure::Said => ExitCode::from(1),
             Failure::Usage(sentence) => {
-                eprintln!("{PROGRAM}: {sentence}");
+                note(&format!("{PROGRAM}: {sentence}"));
                 ExitCode::from(2)
             }
             Failure::ClosedPipe => ExitCode::SUCCESS,

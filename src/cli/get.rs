@@ -24,7 +24,7 @@ pub(super) struct Get {
     /// Every row, newest first: versions, deletes, other models
     #[arg(long)]
     history: bool,
-    /// Wait so long for a record, as in 5s
+    /// Wait so long for a first record, as in 5s (after an overwrite, the old one is there at once)
     #[arg(long, value_parser = home::duration, value_name = "TIME")]
     wait: Option<Duration>,
     /// As name/version [default: the model in use]
@@ -36,7 +36,7 @@ pub(super) struct Get {
 
 impl Get {
     pub(super) async fn run(self, settings: &Settings) -> Result<(), Failure> {
-        let records = home::records(settings)?;
+        let records = home::records_to_ask(settings)?;
         let model = home::model_id(self.model.clone(), settings)?;
         let deadline = Instant::now() + self.wait.unwrap_or_default();
         let mut found = self.look(&*records, &model).await?;
@@ -48,7 +48,7 @@ impl Get {
             let ObjectUrl { bucket, key } = &self.object;
             return Err(Failure::Failed(format!("no record of s3://{bucket}/{key} by {model}")));
         }
-        let mut printer = Printer::new(self.format.chosen());
+        let mut printer = Printer::new(self.format.chosen())?;
         for record in &found {
             printer.record(record)?;
         }

@@ -20,18 +20,30 @@ const RECORDS_FILE: &str = "records.sqlite";
 
 /// The folder of records and objects; made if it is not there.
 pub(super) fn data_folder(settings: &Settings) -> Result<PathBuf, Failure> {
-    let folder = match &settings.data {
-        Some(folder) => folder.clone(),
-        None => etcetera::choose_base_strategy()
-            .map_err(|error| Failure::Failed(format!("no data folder ({error}): name one with --data or {DATA}")))?
-            .data_dir()
-            .join(PROGRAM),
-    };
+    let folder = data_folder_name(settings)?;
     std::fs::create_dir_all(&folder).map_err(|error| {
         let folder = folder.display();
         Failure::Failed(format!("cannot make the data folder {folder}: {error}. Name another with --data or {DATA}"))
     })?;
     Ok(folder)
+}
+
+fn data_folder_name(settings: &Settings) -> Result<PathBuf, Failure> {
+    if let Some(folder) = &settings.data {
+        return Ok(folder.clone());
+    }
+    let strategy = etcetera::choose_base_strategy()
+        .map_err(|error| Failure::Failed(format!("no data folder ({error}): name one with --data or {DATA}")))?;
+    Ok(strategy.data_dir().join(PROGRAM))
+}
+
+/// For commands that only ask: a mistyped folder is told, not made.
+pub(super) fn records_to_ask(settings: &Settings) -> Result<Arc<dyn Records>, Failure> {
+    let folder = data_folder_name(settings)?;
+    if settings.cassandra.is_none() && !folder.join(RECORDS_FILE).exists() {
+        return Err(Failure::Failed(format!("no records in {} yet", folder.display())));
+    }
+    records(settings)
 }
 
 pub(super) fn records(settings: &Settings) -> Result<Arc<dyn Records>, Failure> {

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::failure::Failure;
 use super::home;
-use super::output::{Format, FormatArgs, line, note, table};
+use super::output::{Format, FormatArgs, csv, line, note, table};
 use crate::config::Settings;
 use crate::event::{self, EventBridgeKeys};
 use crate::function::{Answer, FunctionError};
@@ -21,12 +21,14 @@ use crate::pipeline::Outcome;
 pub(super) struct Invoke {
     /// An event in any envelope, as in events/; - is stdin
     file: PathBuf,
-    /// Say what the event would do, one object a line, and touch nothing
+    /// Say what the event would do, one object a line (the format is for this), and touch nothing
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
     format: FormatArgs,
 }
+
+const CSV_COLUMNS: [&str; 8] = ["bucket", "key", "version_id", "etag", "size", "sequencer", "event_time", "action"];
 
 impl Invoke {
     pub(super) async fn run(self, settings: &Settings) -> Result<(), Failure> {
@@ -67,6 +69,9 @@ fn dry_run(payload: &Value, keys: EventBridgeKeys, format: Format) -> Result<(),
     let delivery = event::parse(payload, keys).map_err(|error| Failure::Failed(error.to_string()))?;
     let mut rows = Vec::new();
     let mut unreadable = false;
+    if format == Format::Csv {
+        line(&CSV_COLUMNS.join(","))?;
+    }
     for item in &delivery.items {
         for event in &item.events {
             match event {
@@ -75,6 +80,7 @@ fn dry_run(payload: &Value, keys: EventBridgeKeys, format: Format) -> Result<(),
                     format!("s3://{}/{}", event.bucket, event.key),
                     event.version_id.clone().or_else(|| event.etag.clone()).unwrap_or_default(),
                 ]),
+                Ok(event) if format == Format::Csv => line(&csv(&event.dry_run(), &CSV_COLUMNS)?)?,
                 Ok(event) => line(&serde_json::to_string(&event.dry_run())?)?,
                 Err(error) => {
                     note(&format!("{}: {error}", item.id));

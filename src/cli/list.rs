@@ -42,14 +42,14 @@ pub(super) struct List {
 
 impl List {
     pub(super) async fn run(self, settings: &Settings) -> Result<(), Failure> {
-        let records = home::records(settings)?;
+        let records = home::records_to_ask(settings)?;
         let in_use = home::model_id(self.model, settings)?;
         // Deletes are no model's.
         let model = if self.deleted { String::new() } else { in_use.clone() };
         let limit = self.limit.min(PAGE);
         let listing = Listing { model, label: self.label, since: self.since, until: self.until, limit, after: None };
         let mut rows = records::listed(&*records, listing);
-        let mut printer = Printer::new(self.format.chosen());
+        let mut printer = Printer::new(self.format.chosen())?;
         let mut left = self.limit;
         while left > 0
             && let Some(row) = rows.try_next().await?

@@ -104,10 +104,7 @@ struct Globals {
 
 impl Globals {
     fn settings(self) -> Result<Settings, Failure> {
-        let mut settings = Settings::from_env()?;
-        if let Some(nodes) = self.cassandra {
-            settings.use_cassandra(&nodes)?;
-        }
+        let mut settings = Settings::from_env(self.cassandra)?;
         settings.data = self.data.or(settings.data);
         settings.model = self.model_folder.or(settings.model);
         settings.s3.endpoint_url = self.endpoint_url;

@@ -57,25 +57,21 @@ const CSV_COLUMNS: [&str; 12] = [
 pub(super) struct Printer {
     format: Format,
     rows: Vec<Vec<String>>,
-    lines: u64,
 }
 
 impl Printer {
-    pub(super) fn new(format: Format) -> Printer {
-        Printer { format, rows: Vec::new(), lines: 0 }
+    pub(super) fn new(format: Format) -> Result<Printer, Failure> {
+        if format == Format::Csv {
+            line(&CSV_COLUMNS.join(","))?;
+        }
+        Ok(Printer { format, rows: Vec::new() })
     }
 
     pub(super) fn record(&mut self, record: &Record) -> Result<(), Failure> {
-        self.lines += 1;
         match self.format {
             Format::Table => self.rows.push(table_row(record)),
             Format::Json => line(&serde_json::to_string(record)?)?,
-            Format::Csv => {
-                if self.lines == 1 {
-                    line(&CSV_COLUMNS.join(","))?;
-                }
-                line(&csv(record, &CSV_COLUMNS)?)?;
-            }
+            Format::Csv => line(&csv(record, &CSV_COLUMNS)?)?,
         }
         Ok(())
     }
@@ -125,7 +121,6 @@ fn row(name: String, status: Status, best: Option<(&str, f32)>, reason: Option<R
 
 /// Columns as wide as their widest cell. Control characters of keys are shown, not sent to the terminal.
 pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> Result<(), Failure> {
-    let visible = |cell: &str| cell.chars().map(shown).collect::<String>();
     let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| visible(cell)).collect()).collect();
     let widths: Vec<usize> = head
         .iter()
@@ -145,10 +140,14 @@ pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> Result<(), Failure> 
     Ok(())
 }
 
-fn shown(c: char) -> String {
-    // Right-to-left overrides would rewrite the line around them.
-    let misleading = c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    if misleading { c.escape_unicode().to_string() } else { c.to_string() }
+/// Control characters (of keys, say) as escapes, so that they cannot write to the terminal.
+pub(super) fn visible(text: &str) -> String {
+    let shown = |c: char| {
+        // Right-to-left overrides would rewrite the line around them.
+        let misleading = c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if misleading { c.escape_unicode().to_string() } else { c.to_string() }
+    };
+    text.chars().map(shown).collect()
 }
 
 /// The named fields of what is an object in JSON, as one line of CSV.
@@ -175,5 +174,5 @@ pub(super) fn line(text: &str) -> Result<(), Failure> {
 
 /// One line on stderr: what is not data. That nobody reads it is no failure.
 pub(super) fn note(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    let _ = writeln!(io::stderr().lock(), "{}", visible(text));
 }

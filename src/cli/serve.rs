@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use tokio::net::TcpListener;
 
 use super::failure::Failure;
-use super::output::{line, note, short_row};
+use super::output::{line, note, short_row, visible};
 use super::{env, home};
 use crate::config::Settings;
 use crate::function::Answer;
@@ -69,7 +69,7 @@ impl Serve {
         });
         let function = Arc::new(home::function(&settings, objects, records, model));
         let ended = tokio::select! {
-            ended = dispatch::run(&store, &function, print) => ended.map_err(Failure::from),
+            never = dispatch::run(&store, &function, print) => match never {},
             ended = page::serve(page, router, std::future::pending()) => ended.map_err(Failure::from),
             ended = interrupted() => ended.map_err(Failure::from),
         };
@@ -139,7 +139,8 @@ fn print(answer: &Answer) {
         };
         let now = OffsetDateTime::now_utc();
         // The terminal may be gone; the work goes on.
-        let _ = line(&format!("{:02}:{:02}:{:02}  {told}", now.hour(), now.minute(), now.second()));
+        let time = format!("{:02}:{:02}:{:02}", now.hour(), now.minute(), now.second());
+        let _ = line(&format!("{time}  {}", visible(&told)));
     }
     if let (Err(error), true) = (&answer.body, answer.objects.is_empty()) {
         note(&format!("spotter: {error}"));

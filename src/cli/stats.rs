@@ -26,7 +26,7 @@ pub(super) struct Stats {
 
 impl Stats {
     pub(super) async fn run(self, settings: &Settings) -> Result<(), Failure> {
-        let records = home::records(settings)?;
+        let records = home::records_to_ask(settings)?;
         let model = home::model_id(self.model, settings)?;
         let stats = records::stats(&*records, &model, self.since, self.until).await?;
         let statuses = stats.by_status.iter().map(|(status, count)| ("status", status.as_str(), *count));

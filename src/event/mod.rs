@@ -44,6 +44,13 @@ pub struct ObjectEvent {
 /// What S3 calls the one version that a key has while its bucket keeps none.
 pub const NULL_VERSION: &str = "null";
 
+impl Timestamp {
+    /// Without the milliseconds, which Last-Modified does not have.
+    pub fn whole_second(self) -> Timestamp {
+        Timestamp(self.0.div_euclid(1_000).saturating_mul(1_000))
+    }
+}
+
 /// What the notification says happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -10,7 +10,7 @@ use aws_config::profile::ProfileFileRegionProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{Region, ResponseChecksumValidation};
-use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::{RequestId, get_object::GetObjectOutput, head_object::HeadObjectOutput};
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
 
@@ -54,12 +54,20 @@ impl S3Objects {
         S3Objects { client }
     }
 
+    pub fn region(&self) -> &str {
+        self.client.config().region().map_or(DEFAULT_REGION, Region::as_ref)
+    }
+
     /// The bucket's home that the settings, the environment and the profile name. Touches no network.
     pub async fn connect(settings: &S3Settings) -> S3Objects {
+        let mut profile = ProfileFileRegionProvider::builder();
+        if let Some(name) = &settings.profile {
+            profile = profile.profile_name(name);
+        }
         // Instance metadata is not asked for a region: on a laptop that is a second of silence.
         let region = RegionProviderChain::first_try(settings.region.clone().map(Region::new))
             .or_else(EnvironmentVariableRegionProvider::new())
-            .or_else(ProfileFileRegionProvider::new())
+            .or_else(profile.build())
             .or_else(DEFAULT_REGION);
         let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT).build();
         let mut loader = aws_config::defaults(BehaviorVersion::latest()).region(region).timeout_config(timeouts);
@@ -97,8 +105,12 @@ impl Objects for S3Objects {
         if head.size > max_bytes {
             return Err(FetchError::TooLarge { head: Box::new(head), max_bytes });
         }
+        let announced = output.content_length().is_some();
         let bytes = body(pinned, output.body, &head, max_bytes).await?;
-        Ok(Object { head, bytes })
+        if announced && bytes.len() as u64 != head.size {
+            return Err(FetchError::Retry(format!("{pinned}: {} of {} bytes came", bytes.len(), head.size)));
+        }
+        Ok(Object { head: Head { size: bytes.len() as u64, ..head }, bytes })
     }
 
     async fn head(&self, pinned: &Pinned) -> Result<Head, FetchError> {
@@ -123,10 +135,7 @@ async fn body(pinned: &Pinned, mut body: ByteStream, head: &Head, max_bytes: u64
         }
         bytes.extend_from_slice(&chunk);
     }
-    if bytes.len() as u64 == head.size {
-        return Ok(bytes);
-    }
-    Err(FetchError::Retry(format!("{pinned}: {} of {} bytes came", bytes.len(), head.size)))
+    Ok(bytes)
 }
 
 /// 412 says that another version is there now, 404 that none is, 405 that the version is a delete marker.
@@ -147,8 +156,40 @@ where
             "{pinned}: access denied ({code}). Reading needs s3:GetObject and s3:GetObjectVersion; without s3:ListBucket a missing key looks the same"
         )),
         (Some(404), _) => FetchError::Retry(format!("{pinned}: {code}")),
-        _ => FetchError::Retry(format!("{pinned}: {}", DisplayErrorContext(error))),
+        _ => FetchError::Retry(format!("{pinned}: {}", unanswered(error))),
     }
+}
+
+/// No answer, or an unknown one: its causes, and what to look at.
+fn unanswered<E>(error: &SdkError<E>) -> String
+where
+    E: std::error::Error + Send + Sync + 'static,
+    SdkError<E>: std::error::Error,
+{
+    let causes = sentence(error);
+    match error {
+        SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => {
+            format!("S3 cannot be reached: {causes}. Is the endpoint right, and does it run?")
+        }
+        _ if causes.contains("credential") => {
+            format!("{causes}. Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+        }
+        _ => causes,
+    }
+}
+
+/// An error and its causes, each said once.
+pub fn sentence(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let said = cause.to_string();
+        if !text.contains(&said) {
+            text = format!("{text}: {said}");
+        }
+        source = cause.source();
+    }
+    text
 }
 
 fn head_of_get(output: &GetObjectOutput) -> Head {

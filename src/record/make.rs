@@ -60,9 +60,13 @@ pub fn of_picture(subject: &Subject, bytes: &[u8], model: &Model, limits: Limits
 
 /// The object is larger than what is fetched.
 pub fn too_many_bytes(subject: &Subject, model: &Model, max_bytes: u64) -> Record {
-    let sentence = format!("{}, and the limit is {}", megabytes(subject.head.size), megabytes(max_bytes));
-    let rejection = Rejection { kind: RejectionKind::TooLarge, sentence, dimensions: None };
-    record(subject, model.id(), rejection.into())
+    record(subject, model.id(), too_large(subject.head.size, max_bytes))
+}
+
+/// What so many bytes come to, unread.
+pub fn too_large(bytes: u64, max_bytes: u64) -> Verdict {
+    let sentence = format!("{}, and the limit is {}", megabytes(bytes), megabytes(max_bytes));
+    Rejection { kind: RejectionKind::TooLarge, sentence, dimensions: None }.into()
 }
 
 /// The object, or one version of it, went away.
