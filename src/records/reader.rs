@@ -34,7 +34,8 @@ impl Removals {
     fn leave(&mut self, row: &Record) -> bool {
         let version = &row.order.version;
         if row.status != Status::VersionRemoved {
-            return !self.0.contains(version) && !(row.is_unversioned() && self.0.contains(NULL_VERSION));
+            let removed = self.0.contains(version) || (row.is_unversioned() && self.0.contains(NULL_VERSION));
+            return !removed;
         }
         // A removal that names no version removes none: '' is also the version of every plain delete.
         if !version.is_empty() {
