@@ -137,8 +137,7 @@ impl Pipeline {
         let record = record.await;
         steps.classify = started.elapsed();
         match record {
-            Ok(Ok(record)) => Ok(record),
-            Ok(Err(error)) => Err(Outcome::Retry(error.to_string())),
+            Ok(record) => Ok(record),
             Err(error) => Err(Outcome::Retry(format!("classifying stopped: {error}"))),
         }
     }

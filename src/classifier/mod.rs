@@ -5,6 +5,7 @@ mod manifest;
 mod tests;
 
 use std::fmt::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -74,12 +75,16 @@ impl Model {
                 ),
             ));
         }
-        let network = onnx_model(onnx).map_err(|error| ModelError::no_onnx(origin, &format!("{error:#}")))?;
-        let runnable =
-            runnable(network, &manifest).map_err(|error| ModelError::shape(origin, &format!("{error:#}")))?;
-        let model = Model { manifest, runnable };
-        model.check_output(origin)?;
-        Ok(model)
+        // tract panics on some files that are no network.
+        let checked = AssertUnwindSafe(|| {
+            let network = onnx_model(onnx).map_err(|error| ModelError::no_onnx(origin, &format!("{error:#}")))?;
+            let runnable =
+                runnable(network, &manifest).map_err(|error| ModelError::shape(origin, &format!("{error:#}")))?;
+            let model = Model { manifest, runnable };
+            model.check_output(origin)?;
+            Ok(model)
+        });
+        catch_unwind(checked).unwrap_or_else(|_| Err(ModelError::no_onnx(origin, "tract gave up on it")))
     }
 
     /// Runs the network once on zeros: there must be an output a label, of the kind that the manifest says.
@@ -158,11 +163,18 @@ impl Model {
         };
         let outputs = self.runnable.run(tvec!(tensor.into_tensor().into()))?;
         let output = outputs.first().ok_or_else(|| TractError::msg("the network has no output"))?;
-        Ok(output.to_plain_array_view::<f32>()?.iter().copied().collect())
+        let values: Vec<f32> = output.to_plain_array_view::<f32>()?.iter().copied().collect();
+        if values.iter().all(|value| value.is_finite()) {
+            return Ok(values);
+        }
+        Err(TractError::msg("the network's output is not finite: its weights or its input overflow"))
     }
 }
 
 fn runnable(mut network: InferenceModel, manifest: &Manifest) -> TractResult<Arc<TypedRunnableModel>> {
+    if network.inputs.len() != 1 {
+        return Err(TractError::msg(format!("the network has {} inputs, and one is needed", network.inputs.len())));
+    }
     network.set_input_fact(0, f32::fact(manifest.input.shape).into())?;
     network.into_optimized()?.into_runnable()
 }

@@ -43,3 +43,35 @@ fn a_picture_of_other_channels_is_an_error_and_no_panic() {
     let error = model.logits(&prepare(&rgb, &resized, 28, 28).tensor).unwrap_err();
     assert!(error.to_string().starts_with("model digits/1: "), "{error}");
 }
+
+/// The embedded network with some weights that are not numbers.
+fn with_nan(onnx: &[u8]) -> Vec<u8> {
+    let mut onnx = onnx.to_vec();
+    // Of the dense layer, which stands last: a ReLU would take them for 0. Any alignment of all ones is NaN.
+    let near_end = onnx.len() - 5_000;
+    onnx[near_end..near_end + 16].fill(0xff);
+    onnx
+}
+
+fn load(onnx: &[u8]) -> Result<Model, ModelError> {
+    let sha256 = hex(&Sha256::digest(onnx));
+    Model::new(Manifest { sha256, ..Manifest::embedded().unwrap() }, onnx, Path::new("a folder"))
+}
+
+#[test]
+fn an_output_that_is_not_finite_is_refused() {
+    let error = match load(&with_nan(EMBEDDED_ONNX)) {
+        // Zeros times NaN are NaN too, but a bias may hide behind ReLU until there is ink.
+        Ok(model) => model.read(&Picture { pixels: vec![255; 784], ..blank() }).unwrap_err(),
+        Err(error) => error,
+    };
+    assert!(error.to_string().contains("not finite"), "{error}");
+}
+
+#[test]
+fn a_file_that_is_no_network_is_an_error_and_no_panic() {
+    for onnx in [&b"\x3a\x00"[..], b"", b"\x3a\x02\x0a\x00"] {
+        let error = load(onnx).unwrap_err();
+        assert!(error.to_string().contains("model.onnx in a folder"), "{error}");
+    }
+}

@@ -44,7 +44,7 @@ impl Classify {
             let path = file.display().to_string();
             let verdict = match bytes.len() as u64 {
                 size if size > settings.max_bytes => record::too_large(size, settings.max_bytes),
-                _ => record::verdict(&bytes, &model, settings.limits)?,
+                _ => record::verdict(&bytes, &model, settings.limits),
             };
             match format {
                 Format::Json => line(&serde_json::to_string(&Line::new(&path, &verdict))?)?,

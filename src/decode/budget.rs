@@ -44,7 +44,7 @@ impl Budget {
 
     /// Bytes of memory that may be used at once.
     pub(super) fn memory(&self) -> u64 {
-        BYTES_PER_PIXEL * self.pixels + BASE
+        BYTES_PER_PIXEL.saturating_mul(self.pixels).saturating_add(BASE)
     }
 
     /// Whether `bytes` of memory, beside small tables, may be used at once. `instead` tells people what to do.

@@ -2,6 +2,9 @@
 
 use super::plane::{Area, Plane};
 
+/// Parts of a character beside its main one; thousands of specks are none, and would take long to compare.
+const MOST_PARTS: usize = 64;
+
 #[derive(Debug, Clone)]
 pub(super) struct Blob {
     pub(super) area: Area,
@@ -54,16 +57,15 @@ pub(super) fn character(mut blobs: Vec<Blob>, width: usize, height: usize) -> Ve
     };
     let main = blobs.swap_remove(main);
     let (reach, smallest) = (main.area.longer_side() as f32 * 0.25, main.pixels.len() as f32 * 0.04);
+    blobs.retain(|blob| {
+        blob.pixels.len() as f32 >= smallest && !is_frame(blob, width, height) && !at_edge(blob, width, height)
+    });
+    blobs.sort_by(|a, b| b.mass.total_cmp(&a.mass));
+    blobs.truncate(MOST_PARTS);
     let mut area = main.area;
     let mut chosen = vec![main];
     loop {
-        let near = blobs.iter().position(|blob| {
-            blob.pixels.len() as f32 >= smallest
-                && blob.area.gap(area) as f32 <= reach
-                && !is_frame(blob, width, height)
-                && !at_edge(blob, width, height)
-        });
-        let Some(near) = near else {
+        let Some(near) = blobs.iter().position(|blob| blob.area.gap(area) as f32 <= reach) else {
             return chosen;
         };
         let blob = blobs.swap_remove(near);

@@ -1,7 +1,9 @@
 //! Event, bytes and model to a record: the same in, the same out, on any machine at any time.
 
-use crate::classifier::{Model, ModelError, Reading};
-use crate::decode::{Limits, Rejection, RejectionKind, decode};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::classifier::{Model, Reading};
+use crate::decode::{Limits, Picture, Rejection, RejectionKind, decode};
 use crate::event::{Change, ObjectEvent};
 use crate::objects::Head;
 use crate::record::{Order, Reason, Record, Status};
@@ -31,31 +33,37 @@ pub struct Verdict {
 }
 
 /// What the model sees in `bytes`, or why it sees nothing.
-///
-/// # Errors
-/// Only if the network itself fails.
-pub fn verdict(bytes: &[u8], model: &Model, limits: Limits) -> Result<Verdict, ModelError> {
+pub fn verdict(bytes: &[u8], model: &Model, limits: Limits) -> Verdict {
     let picture = match decode(bytes, model.channels(), limits) {
         Ok(picture) => picture,
-        Err(rejection) => return Ok(rejection.into()),
+        Err(rejection) => return rejection.into(),
     };
-    let reading = model.read(&picture)?;
+    let dimensions = Some((picture.width, picture.height));
+    let reading = match read(model, &picture) {
+        Ok(reading) => reading,
+        Err(sentence) => return Rejection { kind: RejectionKind::Broken, sentence, dimensions }.into(),
+    };
     let sure = reading.sure;
-    Ok(Verdict {
+    Verdict {
         status: if sure { Status::Classified } else { Status::Unsure },
         reason: (!sure).then_some(Reason::BelowThreshold),
-        why: if sure { String::new() } else { format!("below threshold {:.2}", model.manifest().threshold) },
-        dimensions: Some((picture.width, picture.height)),
+        why: if sure { String::new() } else { format!("below threshold {:?}", model.manifest().threshold) },
+        dimensions,
         reading: Some(reading),
-    })
+    }
+}
+
+/// What fails on one picture fails on it each time: an answer to record, not one to try again.
+fn read(model: &Model, picture: &Picture) -> Result<Reading, String> {
+    match catch_unwind(AssertUnwindSafe(|| model.read(picture))) {
+        Ok(reading) => reading.map_err(|error| error.to_string()),
+        Err(_) => Err(format!("model {} gave up on this picture", model.id())),
+    }
 }
 
 /// The record of the object's bytes.
-///
-/// # Errors
-/// Only if the network itself fails.
-pub fn of_picture(subject: &Subject, bytes: &[u8], model: &Model, limits: Limits) -> Result<Record, ModelError> {
-    Ok(record(subject, model.id(), verdict(bytes, model, limits)?))
+pub fn of_picture(subject: &Subject, bytes: &[u8], model: &Model, limits: Limits) -> Record {
+    record(subject, model.id(), verdict(bytes, model, limits))
 }
 
 /// The object is larger than what is fetched.
