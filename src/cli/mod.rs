@@ -35,7 +35,7 @@ const EXAMPLES: &str = "Examples:
   aws s3 cp 7.png s3://pictures/
   spotter get s3://pictures/7.png --wait 5s
   spotter list --label 7 --format json
-  spotter invoke events/s3-put.json --dry-run
+  spotter invoke events/s3.json --dry-run
 
 Exit codes: 0 done, 1 failed or no such record, 2 usage.";
 
