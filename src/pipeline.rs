@@ -98,14 +98,18 @@ impl Pipeline {
         steps.fetch = started.elapsed();
         let (head, bytes) = match fetched {
             Ok(Object { head, bytes }) => (head, Ok(bytes)),
-            Err(FetchError::TooLarge { head, max_bytes }) => (*head, Err(max_bytes)),
+            Err(FetchError::TooLarge { head, max_bytes }) => {
+                let verdict = record::too_large(head.size, max_bytes);
+                (*head, Err(verdict))
+            }
+            Err(FetchError::Unaddressable(why)) => (announced(event), Err(record::unaddressable(why))),
             Err(FetchError::Superseded(why)) => return Err(Outcome::Superseded(why)),
             Err(FetchError::Retry(why)) => return Err(Outcome::Retry(why)),
         };
         let subject = Subject { order: order(event, &head, known.as_ref()), event: event.clone(), head };
         let record = match bytes {
             Ok(bytes) => self.classify(subject, bytes, steps).await?,
-            Err(max_bytes) => record::too_many_bytes(&subject, &self.model, max_bytes),
+            Err(verdict) => record::of_verdict(&subject, &self.model, verdict),
         };
         Ok(self.write(record, steps).await)
     }
@@ -150,6 +154,17 @@ impl Pipeline {
             Ok(()) => Outcome::Recorded(Box::new(record)),
             Err(error) => Outcome::Retry(error.to_string()),
         }
+    }
+}
+
+/// What the event says of an object that could not be asked for.
+fn announced(event: &ObjectEvent) -> Head {
+    Head {
+        size: event.size.unwrap_or(0),
+        etag: event.etag.clone(),
+        version_id: event.version_id.clone(),
+        content_type: None,
+        last_modified: None,
     }
 }
 

@@ -185,6 +185,10 @@ fn settings() -> Result<(), Failed> {
         .env("SPOTTER_MAX_BYTES", "1000")
         .output()?;
     assert!(stdout(&large).contains("samples/8.bmp,rejected,too_large,"), "{}", stdout(&large));
+    run(&home, &["demo"])?;
+    let label = run(&home, &["list", "--label", "seven"])?;
+    assert_eq!(label.status.code(), Some(2));
+    assert!(stderr(&label).contains("digits/1 says 0 1 2 3 4 5 6 7 8 9, or unsure, rejected; not seven"));
     let typo = run(&home, &["list", "--data", "typo"])?;
     assert_eq!((typo.status.code(), stderr(&typo).as_str()), (Some(1), "spotter: no records in typo yet\n"));
     let guessed = run(&home, &["env"])?;

@@ -135,6 +135,11 @@ async fn bad_objects() -> Result<(), Failed> {
         assert_eq!((record.status, record.reason), (Status::Rejected, Some(reason)), "{key}: {}", record.why);
         assert!(!record.why.is_empty() && record.size == Some(bytes.len() as u64));
     }
+    // The SDK makes no request of a blank key, not even to upload: other clients do.
+    cloud.put("blank", b"x").await?;
+    cloud.answer(&cloud.notifications()?[0].body.replace("\"blank\"", "\"+\"")).await?.body?;
+    let record = records::get(&*cloud.records, BUCKET, " ", MODEL).await?.ok_or("a blank key")?;
+    assert_eq!((record.reason, record.size), (Some(Reason::Unsupported), Some(1)), "{}", record.why);
     // The next picture works.
     cloud.put("8.bmp", &sample("8.bmp")?).await?;
     cloud.answer(&cloud.notifications()?[0].body).await?.body?;

@@ -22,7 +22,7 @@ use super::samples::{SAMPLES, Sample, expected};
 use crate::config::Settings;
 use crate::function::{Answer, Function};
 use crate::local::{Credentials, Endpoint, Notification, Store, client, dispatch};
-use crate::objects::{S3Objects, sentence};
+use crate::objects::{S3Objects, unanswered};
 use crate::pipeline::Outcome;
 use crate::record::{Order, Record, Status};
 use crate::records::{self, Records};
@@ -95,21 +95,21 @@ fn empty_store(folder: &Path) -> Result<Store, Failure> {
 }
 
 async fn change_the_bucket(s3: &Client) -> Result<(), String> {
-    s3.create_bucket().bucket(BUCKET).send().await.map_err(|error| sentence(&error))?;
+    s3.create_bucket().bucket(BUCKET).send().await.map_err(|error| unanswered(&error))?;
     // Every version stays readable, so that the overwritten and the deleted picture are classified too.
     let versioning = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build();
     let request = s3.put_bucket_versioning().bucket(BUCKET).versioning_configuration(versioning);
-    request.send().await.map_err(|error| sentence(&error))?;
+    request.send().await.map_err(|error| unanswered(&error))?;
     let (_, other_content) = SAMPLES[0];
     put(s3, &(OVERWRITTEN, other_content)).await?;
     stream::iter(SAMPLES).map(Ok).try_for_each_concurrent(CONCURRENT, |sample| put(s3, sample)).await?;
-    s3.delete_object().bucket(BUCKET).key(DELETED).send().await.map_err(|error| sentence(&error))?;
+    s3.delete_object().bucket(BUCKET).key(DELETED).send().await.map_err(|error| unanswered(&error))?;
     Ok(())
 }
 
 async fn put(s3: &Client, (name, bytes): &Sample) -> Result<(), String> {
     let request = s3.put_object().bucket(BUCKET).key(*name).body(ByteStream::from_static(bytes));
-    request.send().await.map(drop).map_err(|error| sentence(&error))
+    request.send().await.map(drop).map_err(|error| unanswered(&error))
 }
 
 async fn deliver(store: &Store, function: &Function, notifications: Vec<Notification>) -> Result<Tally, Failure> {

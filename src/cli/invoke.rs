@@ -44,7 +44,8 @@ impl Invoke {
         }
         let body = body.map_err(|error| match error {
             FunctionError::Event(error) => Failure::Failed(format!("{}: {error}", self.file.display())),
-            error => Failure::Failed(error.to_string()),
+            // Each was told above.
+            FunctionError::Retry { failed, all, .. } => Failure::Failed(format!("{failed} of {all} must come again")),
         })?;
         line(&body.to_string())?;
         let failed = objects.iter().any(|(_, handled)| matches!(handled.outcome, Outcome::Retry(_)));

@@ -5,9 +5,10 @@ use futures_util::TryStreamExt;
 
 use super::failure::Failure;
 use super::home;
-use super::output::{FormatArgs, Printer};
+use super::output::{FormatArgs, Printer, note};
 use crate::config::Settings;
 use crate::event::Timestamp;
+use crate::record::Status;
 use crate::records::{self, Listing};
 
 /// Rows that are asked for at a time.
@@ -43,9 +44,12 @@ pub(super) struct List {
 impl List {
     pub(super) async fn run(self, settings: &Settings) -> Result<(), Failure> {
         let records = home::records_to_ask(settings)?;
-        let in_use = home::model_id(self.model, settings)?;
+        let in_use = home::model_id(self.model.clone(), settings)?;
         // Deletes are no model's.
         let model = if self.deleted { String::new() } else { in_use.clone() };
+        if let (Some(label), None) = (&self.label, &self.model) {
+            check_label(label, settings)?;
+        }
         let limit = self.limit.min(PAGE);
         let listing = Listing { model, label: self.label, since: self.since, until: self.until, limit, after: None };
         let mut rows = records::listed(&*records, listing);
@@ -59,8 +63,22 @@ impl List {
                 left -= 1;
             }
         }
+        if left == self.limit {
+            note("no records");
+        }
         printer.finish()
     }
+}
+
+/// A typo would only find nothing.
+fn check_label(label: &str, settings: &Settings) -> Result<(), Failure> {
+    let manifest = home::manifest(settings)?;
+    let statuses = [Status::Unsure, Status::Rejected].map(Status::as_str);
+    if statuses.contains(&label) || manifest.labels.iter().any(|known| known == label) {
+        return Ok(());
+    }
+    let (labels, statuses) = (manifest.labels.join(" "), statuses.join(", "));
+    Err(Failure::Usage(format!("{} says {labels}, or {statuses}; not {label}", manifest.id())))
 }
 
 pub(super) fn time(text: &str) -> Result<Timestamp, String> {

@@ -78,7 +78,7 @@ impl Printer {
 
     pub(super) fn finish(self) -> Result<(), Failure> {
         if self.format == Format::Table && !self.rows.is_empty() {
-            table(&["OBJECT", "STATUS", "LABEL", "CONF", "WHY", "TIME", "MODEL"], &self.rows)?;
+            table(&["OBJECT", "STATUS", "LABEL", "CONF", "WHY", "TIME", "MODEL", "VERSION"], &self.rows)?;
         }
         Ok(())
     }
@@ -88,6 +88,7 @@ fn table_row(record: &Record) -> Vec<String> {
     let mut row = short_row(record);
     row.push(record.order.event_time.to_string());
     row.push(if record.model.is_empty() { "–".into() } else { record.model.clone() });
+    row.push(record.order.version.clone());
     row
 }
 

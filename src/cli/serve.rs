@@ -56,7 +56,8 @@ impl Serve {
         std::fs::write(env::endpoint_file(&data), &s3_url)?;
         line(&format!("S3    {s3_url}   bucket {FIRST_BUCKET} (every bucket is watched)"))?;
         line(&format!("page  {page_url}"))?;
-        note(&format!("other terminal:  eval \"$(spotter env)\" && aws s3 cp 7.png s3://{FIRST_BUCKET}/"));
+        let named = settings.data.as_ref().map_or(String::new(), |data| format!(" --data '{}'", data.display()));
+        note(&format!("other terminal:  eval \"$(spotter{named} env)\" && aws s3 cp 7.png s3://{FIRST_BUCKET}/"));
 
         let objects = Arc::new(S3Objects::new(client(&s3_url, &credentials)));
         let router = page::router(PageState {

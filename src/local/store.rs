@@ -110,7 +110,7 @@ struct Inner {
 
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    #[error("another process uses the folder {}; stop it, or choose another folder", .0.display())]
+    #[error("another process uses the folder {}; stop it, or name another folder with --data", .0.display())]
     InUse(PathBuf),
     #[error("the folder {} has layout {found}, and this version reads {LAYOUT}", dir.display())]
     Layout { dir: PathBuf, found: i64 },

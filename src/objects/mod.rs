@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use crate::event::Timestamp;
 
-pub use s3::{DEFAULT_REGION, S3Objects, S3Settings, sentence};
+pub use s3::{DEFAULT_REGION, S3Objects, S3Settings, unanswered};
 
 /// The port to the bucket.
 #[async_trait]
@@ -69,6 +69,9 @@ pub enum FetchError {
     /// More bytes than allowed; found from the header, or while streaming.
     #[error("{} bytes, and the limit is {max_bytes}", head.size)]
     TooLarge { head: Box<Head>, max_bytes: u64 },
+    /// The SDK makes no request of this key, such as one of blanks only.
+    #[error("{0}")]
+    Unaddressable(String),
     /// May pass: 5xx, throttling, time-outs, 403 (it hides "missing" without ListBucket), NoSuchBucket.
     #[error("{0}")]
     Retry(String),

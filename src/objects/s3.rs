@@ -147,6 +147,9 @@ where
 {
     let status = error.raw_response().map(|response| response.status().as_u16());
     let code = error.code().unwrap_or_default();
+    if let SdkError::ConstructionFailure(_) = error {
+        return FetchError::Unaddressable(format!("the AWS SDK cannot ask for this key ({})", sentence(error)));
+    }
     match (status, code) {
         (Some(412), _) => FetchError::Superseded(format!("{pinned} has been replaced since")),
         (_, "NoSuchKey" | "NoSuchVersion" | "NotFound") => FetchError::Superseded(format!("{pinned} is gone")),
@@ -161,9 +164,9 @@ where
 }
 
 /// No answer, or an unknown one: its causes, and what to look at.
-fn unanswered<E>(error: &SdkError<E>) -> String
+pub fn unanswered<E>(error: &SdkError<E>) -> String
 where
-    E: std::error::Error + Send + Sync + 'static,
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     SdkError<E>: std::error::Error,
 {
     let causes = sentence(error);
@@ -171,6 +174,10 @@ where
         SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => {
             format!("S3 cannot be reached: {causes}. Is the endpoint right, and does it run?")
         }
+        SdkError::ServiceError(_) => match error.message() {
+            Some(message) => format!("{message} ({})", error.code().unwrap_or("no code")),
+            None => causes,
+        },
         _ if causes.contains("credential") => {
             format!("{causes}. Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
         }
@@ -179,7 +186,7 @@ where
 }
 
 /// An error and its causes, each said once.
-pub fn sentence(error: &dyn std::error::Error) -> String {
+fn sentence(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

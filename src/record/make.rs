@@ -63,12 +63,17 @@ fn read(model: &Model, picture: &Picture) -> Result<Reading, String> {
 
 /// The record of the object's bytes.
 pub fn of_picture(subject: &Subject, bytes: &[u8], model: &Model, limits: Limits) -> Record {
-    record(subject, model.id(), verdict(bytes, model, limits))
+    of_verdict(subject, model, verdict(bytes, model, limits))
 }
 
-/// The object is larger than what is fetched.
-pub fn too_many_bytes(subject: &Subject, model: &Model, max_bytes: u64) -> Record {
-    record(subject, model.id(), too_large(subject.head.size, max_bytes))
+/// The record of what the object's bytes came to, or of why there are none.
+pub fn of_verdict(subject: &Subject, model: &Model, verdict: Verdict) -> Record {
+    record(subject, model.id(), verdict)
+}
+
+/// The object is there, and nobody can ask for it.
+pub fn unaddressable(sentence: String) -> Verdict {
+    Rejection { kind: RejectionKind::Unsupported, sentence, dimensions: None }.into()
 }
 
 /// What so many bytes come to, unread.

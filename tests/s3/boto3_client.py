@@ -88,6 +88,24 @@ status, _ = send("POST", form["url"], lines, {"Content-Type": "multipart/form-da
 assert status == 204
 assert s3.get_object(Bucket=bucket, Key="form/7.png")["Body"].read() == b"form"
 
+# As boto3 signs URLs and forms unless it is told otherwise.
+picture = {"Bucket": bucket, "Key": "by default+ü", "ContentType": "image/png"}
+url = s3.generate_presigned_url("put_object", Params=picture, ExpiresIn=60)
+assert send("PUT", url, b"picture", {"Content-Type": "image/png"})[0] == 200
+url = s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "by default+ü"}, ExpiresIn=60)
+assert send("GET", url) == (200, b"picture")
+form = s3.generate_presigned_post(bucket, "form/8.png", Conditions=[["content-length-range", 1, 4]], ExpiresIn=60)
+for file, allowed in ((b"form", True), (b"larger", False)):
+    lines = b""
+    for name, value in form["fields"].items():
+        lines += f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+    lines += b'--b\r\nContent-Disposition: form-data; name="file"; filename="8.png"\r\n\r\n' + file + b"\r\n--b--\r\n"
+    try:
+        answered = send("POST", form["url"], lines, {"Content-Type": "multipart/form-data; boundary=b"})[0]
+        assert allowed and answered == 204, (file, answered)
+    except urllib.error.HTTPError as error:
+        assert not allowed and error.code == 400, (file, error.code, error.read())
+
 # Versions.
 s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
 first = s3.put_object(Bucket=bucket, Key="v", Body=b"1")["VersionId"]

@@ -40,7 +40,9 @@ async fn strangers(s3: Bench) -> Result<(), Failed> {
     assert_eq!((version_2.status, version_2.code()), (400, "InvalidRequest"));
     let target =
         format!("/pictures/a?AWSAccessKeyId={}&Expires=4000000000&Signature=c2ln", s3.credentials.access_key_id);
-    assert_eq!(send(&s3, "GET", &target, &[], b"").await?.code(), "InvalidRequest");
+    assert_eq!(send(&s3, "GET", &target, &[], b"").await?.code(), "SignatureDoesNotMatch");
+    let expired = target.replace("4000000000", "1000000000");
+    assert_eq!(send(&s3, "GET", &expired, &[], b"").await?.code(), "AccessDenied");
     assert_eq!(s3.notified()?.len(), 1);
     Ok(())
 }

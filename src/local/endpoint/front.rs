@@ -1,4 +1,4 @@
-//! What happens before and after `s3s`: CORS, refusing Signature Version 2, request ids.
+//! What happens before and after `s3s`: CORS, refusing headers of Signature Version 2, request ids.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -40,7 +40,8 @@ impl Front {
         let mut response = if request.method() == Method::OPTIONS {
             preflight(request.headers(), allowed.is_some())?
         } else if is_version_2(&request) {
-            // `s3s` would take it, but it signs neither the body nor most headers, and never expires.
+            // `s3s` would take it, but it signs neither the body nor most headers, and never expires. URLs and forms
+            // do, and botocore still signs them so unless it is told not to.
             refuse(s3_error!(InvalidRequest, "Sign the request with AWS4-HMAC-SHA256 (Signature Version 4)."))?
         } else {
             hyper::service::Service::call(&self.s3, request).await?
@@ -119,9 +120,7 @@ fn preflight(asked: &HeaderMap, allowed: bool) -> Result<HttpResponse, HttpError
 }
 
 fn is_version_2(request: &Request<Incoming>) -> bool {
-    let header = request.headers().get(AUTHORIZATION).is_some_and(|value| value.as_bytes().starts_with(b"AWS "));
-    let query = request.uri().query().unwrap_or_default();
-    header || query.split('&').any(|pair| pair == "Signature" || pair.starts_with("Signature="))
+    request.headers().get(AUTHORIZATION).is_some_and(|value| value.as_bytes().starts_with(b"AWS "))
 }
 
 fn refuse(error: S3Error) -> Result<HttpResponse, HttpError> {

@@ -19,9 +19,6 @@ impl Service {
     pub(super) async fn put_object(&self, request: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
         // A browser's form comes here too, once `s3s` has checked its policy: signature, expiry, conditions.
         let created = if request.method == Method::POST { EventName::Post } else { EventName::Put };
-        if request.region.is_none() {
-            return Err(s3_error!(InvalidRequest, "Sign the policy with AWS4-HMAC-SHA256 (Signature Version 4)."));
-        }
         let input = request.input;
         refuse_encryption(input.sse_customer_algorithm.is_some())?;
         let bucket = input.bucket.clone();
