@@ -93,7 +93,8 @@ fn bad_files() -> Result<(), Failed> {
         png[16..24].copy_from_slice(&[0, 0, 0xea, 0x60, 0, 0, 0xea, 0x60]);
         png
     };
-    let cases: [(&str, Vec<u8>, &str); 4] = [
+    let cases: [(&str, Vec<u8>, &str); 5] = [
+        ("bomb.png", bomb()?, "far more data than its pixels need"),
         ("empty.png", Vec::new(), "not an image"),
         ("text.jpg", b"hello".to_vec(), "not an image"),
         ("huge.png", header_60000, ""),
@@ -111,6 +112,17 @@ fn bad_files() -> Result<(), Failed> {
         assert_eq!(words[1..3], ["classified", "8"], "the next picture works: {text}");
     }
     Ok(())
+}
+
+/// A PNG of 10 x 10 pixels whose data inflate to 50 MB.
+fn bomb() -> Result<Vec<u8>, Failed> {
+    let mut zeros = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+    zeros.write_all(&vec![0; 50_000_000])?;
+    let mut bytes = Vec::new();
+    let mut writer = png::Encoder::new(&mut bytes, 10, 10).write_header()?;
+    writer.write_chunk(png::chunk::IDAT, &zeros.finish()?)?;
+    drop(writer);
+    Ok(bytes)
 }
 
 fn errors() -> Result<(), Failed> {

@@ -13,6 +13,9 @@ const SIGNATURE: usize = 8;
 /// For the decoder's rows and the chunks that it keeps; text and colour profiles are skipped.
 const BUFFERS: usize = 4_000_000;
 
+/// Bytes of compressed pixels that are no bomb, however small the picture.
+const SMALL: usize = 4_096;
+
 /// The passes of Adam7: first column, column step, first row, row step (PNG 3rd edition, 8).
 const PASSES: [(usize, usize, usize, usize); 7] =
     [(0, 8, 0, 8), (4, 8, 0, 8), (0, 4, 4, 8), (2, 4, 0, 4), (0, 2, 2, 4), (1, 2, 0, 2), (0, 1, 1, 2)];
@@ -34,9 +37,17 @@ fn header(bytes: &[u8]) -> Result<(u32, u32), Rejection> {
     }
 }
 
-/// Walks the chunks to the end: whether it is complete, and the Exif block, which may follow the pixels.
-fn exif(bytes: &[u8]) -> Result<Option<&[u8]>, Rejection> {
-    let mut exif = None;
+/// What a walk over the chunks finds.
+struct Chunks<'a> {
+    /// The Exif block, which may follow the pixels.
+    exif: Option<&'a [u8]>,
+    /// Bytes of compressed pixels.
+    compressed: usize,
+}
+
+/// Walks the chunks to the end: a picture that ends before it is not complete.
+fn chunks(bytes: &[u8]) -> Result<Chunks<'_>, Rejection> {
+    let mut chunks = Chunks { exif: None, compressed: 0 };
     let mut at = SIGNATURE;
     loop {
         let head = bytes.get(at..at + 8).ok_or_else(|| ends(bytes))?;
@@ -47,8 +58,9 @@ fn exif(bytes: &[u8]) -> Result<Option<&[u8]>, Rejection> {
             return Err(ends(bytes));
         }
         match &head[4..] {
-            b"eXIf" => exif = exif.or(bytes.get(body..body + length)),
-            b"IEND" => return Ok(exif),
+            b"eXIf" => chunks.exif = chunks.exif.or(bytes.get(body..body + length)),
+            b"IDAT" => chunks.compressed += length,
+            b"IEND" => return Ok(chunks),
             _ => {}
         }
         at = body + length + 4;
@@ -56,13 +68,17 @@ fn exif(bytes: &[u8]) -> Result<Option<&[u8]>, Rejection> {
 }
 
 fn pixels(bytes: &[u8], budget: &Budget) -> Result<Canvas, Rejection> {
-    let exif = exif(bytes)?;
+    let Chunks { exif, compressed } = chunks(bytes)?;
     let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), Limits { bytes: BUFFERS });
     decoder.set_transformations(Transformations::EXPAND | Transformations::STRIP_16);
     decoder.set_ignore_text_chunk(true);
     decoder.set_ignore_iccp_chunk(true);
     let mut reader = decoder.read_info().map_err(damaged)?;
     let (width, height, interlaced) = (reader.info().width, reader.info().height, reader.info().interlaced);
+    // Incompressible pixels grow by a few bytes in 65,536; what follows the last row is never inflated.
+    if compressed > 2 * reader.info().raw_bytes() + SMALL {
+        return Err(Rejection::too_large("PNG with far more data than its pixels need"));
+    }
     let (colour, _) = reader.output_color_type();
     let alpha = matches!(colour, ColorType::GrayscaleAlpha | ColorType::Rgba);
     let mut canvas = Canvas::new(width, height, budget.channels, alpha);

@@ -76,4 +76,5 @@ fn the_size_over_the_limit_never_looks_like_the_limit() {
     assert_eq!((rejection.kind, rejection.dimensions), (RejectionKind::TooLarge, Some((5_200, 5_000))));
     assert_eq!(budget.check_size("PNG", 0, 7).unwrap_err().kind, RejectionKind::Broken);
     assert_eq!(budget.check_size("PNG", 70_000, 2).unwrap_err().kind, RejectionKind::TooLarge);
+    assert_eq!(Budget::new(Channels::Luma, Limits { pixels: u64::MAX }).memory(), u64::MAX);
 }
