@@ -35,11 +35,7 @@ async fn init() -> Result<Function, String> {
     let connecting = Arc::clone(&records);
     // The first write waits for it, and tries again if it failed.
     tokio::spawn(async move { connecting.connect().await });
-    let model = match &settings.model {
-        Some(folder) => Model::from_folder(folder),
-        None => Model::embedded(),
-    };
-    let model = Arc::new(model.map_err(|error| error.to_string())?);
+    let model = Arc::new(Model::load(settings.model.as_deref()).map_err(|error| error.to_string())?);
     let objects = Arc::new(S3Objects::connect(&settings.s3).await);
     let pipeline = Pipeline::new(objects, records, model, settings.limits, settings.max_bytes);
     Ok(Function::new(pipeline, settings.eventbridge_keys))

@@ -54,6 +54,11 @@ pub struct Guess {
 }
 
 impl Model {
+    /// That of a folder, else the one in the binary.
+    pub fn load(folder: Option<&Path>) -> Result<Model, ModelError> {
+        folder.map_or_else(Model::embedded, Model::from_folder)
+    }
+
     /// The digit reader that is in the binary.
     pub fn embedded() -> Result<Model, ModelError> {
         Model::new(Manifest::embedded()?, EMBEDDED_ONNX, Path::new(EMBEDDED))

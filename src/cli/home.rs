@@ -54,10 +54,7 @@ pub(super) fn records(settings: &Settings) -> Result<Arc<dyn Records>, Failure> 
 }
 
 pub(super) fn model(settings: &Settings) -> Result<Arc<Model>, Failure> {
-    Ok(Arc::new(match &settings.model {
-        Some(folder) => Model::from_folder(folder)?,
-        None => Model::embedded()?,
-    }))
+    Ok(Arc::new(Model::load(settings.model.as_deref())?))
 }
 
 pub(super) fn manifest(settings: &Settings) -> Result<Manifest, Failure> {

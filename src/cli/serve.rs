@@ -68,7 +68,7 @@ impl Serve {
             bucket: FIRST_BUCKET.into(),
             hosts,
         });
-        let function = Arc::new(home::function(&settings, objects, records, model));
+        let function = home::function(&settings, objects, records, model);
         let ended = tokio::select! {
             never = dispatch::run(&store, &function, print) => match never {},
             ended = page::serve(page, router, std::future::pending()) => ended.map_err(Failure::from),

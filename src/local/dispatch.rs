@@ -2,12 +2,12 @@
 
 use std::collections::HashSet;
 use std::convert::Infallible;
-use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
+use super::store::now;
 use super::{Notification, Store, StoreError};
 use crate::event::Timestamp;
 use crate::function::{Answer, Function};
@@ -19,7 +19,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Delivers what is queued, at least once, until the future is dropped. A notification that failed comes again, each
 /// time after twice the pause; so does the work where the store itself fails (a full disk), and nothing is forgotten.
-pub async fn run(store: &Store, function: &Arc<Function>, answered: impl Fn(&Answer)) -> Infallible {
+pub async fn run(store: &Store, function: &Function, answered: impl Fn(&Answer)) -> Infallible {
     let wake = store.wake();
     let mut deliveries = FuturesUnordered::new();
     let mut under_way = HashSet::new();
@@ -89,9 +89,4 @@ async fn blocking<T: Send + 'static>(
         Ok(result) => result,
         Err(stopped) => Err(StoreError::Corrupt(format!("the work on the queue stopped: {stopped}"))),
     }
-}
-
-fn now() -> Timestamp {
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX))
 }

@@ -107,7 +107,8 @@ pub(super) fn queue(
     Ok(())
 }
 
-fn now() -> Timestamp {
+/// The clock by which notifications are due.
+pub(in super::super) fn now() -> Timestamp {
     let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     Timestamp(i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX))
 }
