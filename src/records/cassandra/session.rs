@@ -20,6 +20,7 @@ use scylla::value::CqlTimestamp;
 
 use super::CassandraConfig;
 use super::errors::At;
+use super::forwarded::Forwarded;
 use super::row::{COLUMNS, Read};
 use super::schema::Layout;
 use crate::event::Timestamp;
@@ -46,6 +47,9 @@ pub(super) async fn connect(config: &CassandraConfig) -> Result<Session, Records
         .pool_size(PoolSize::PerHost(NonZeroUsize::MIN))
         .fetch_full_schema_metadata(false)
         .default_execution_profile_handle(profile.into_handle());
+    if let Some(forwarded) = Forwarded::of(&config.nodes) {
+        builder = builder.address_translator(Arc::new(forwarded));
+    }
     if let Some(login) = &config.login {
         builder = builder.user(&login.user, &login.password);
     }
