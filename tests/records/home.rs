@@ -71,7 +71,7 @@ impl Place {
                 let number = NUMBER.fetch_add(1, Ordering::Relaxed);
                 let keyspace = format!("test_{}_{number}", std::process::id());
                 let node = node.get()?;
-                let config = CassandraConfig { nodes: vec![node.clone()], keyspace, login: None };
+                let config = CassandraConfig { nodes: vec![node.clone()], keyspace, ..CassandraConfig::default() };
                 Cassandra::new(config.clone()).apply_schema(ALONE, *layout).await?;
                 At::Cassandra { session: Box::new(SessionBuilder::new().known_node(node).build().await?), config }
             }
