@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use libtest_mimic::{Failed, Trial};
-use spotter::records::cassandra::{Cassandra, CassandraConfig};
 use spotter::records::Records;
+use spotter::records::cassandra::{Cassandra, CassandraConfig};
 
 use super::home::{At, Home, Place};
 use super::proxy::Proxy;
@@ -92,11 +92,12 @@ impl Writer {
         writeln!(self.orders, "{number}")?;
         for line in &mut self.answers {
             let line = line?;
-            if let Some(took) = line.strip_prefix("written ") {
+            // The first answer stands behind the test's name.
+            if let Some((_, took)) = line.split_once("written ") {
                 return Ok(Duration::from_micros(took.parse()?));
             }
-            if line.starts_with("failed ") {
-                return Err(format!("write {number} {line}").into());
+            if let Some((_, why)) = line.split_once("failed ") {
+                return Err(format!("write {number}: {why}").into());
             }
         }
         Err("the child ended".into())

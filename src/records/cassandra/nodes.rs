@@ -1,4 +1,4 @@
-//! Which nodes to talk to: those of the near data centre that do not hang.
+//! Which nodes to talk to, and where: those of the near data centre that do not hang.
 //!
 //! The driver waits without end for a node that takes a connection and then says nothing (it is paused, its disk is
 //! full), and one such node keeps a whole session from being made. So each is asked beside the driver.
@@ -8,15 +8,19 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use futures_util::future::join_all;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection};
 use scylla::cluster::metadata::Peer;
+use scylla::errors::TranslationError;
+use scylla::policies::address_translator::{AddressTranslator, UntranslatedPeer};
 use scylla::policies::host_filter::HostFilter;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
+use super::CassandraConfig;
 use super::moment::Moment;
 
 /// Until a node has sent its first byte.
@@ -29,22 +33,34 @@ const OPTIONS: [u8; 9] = [4, 0, 0, 0, 5, 0, 0, 0, 0];
 
 /// A session's choice of nodes.
 pub(super) struct Nodes {
+    /// As configured, `host:port`.
+    contact_points: Vec<String>,
     datacenter: Option<String>,
-    seen: Mutex<BTreeSet<SocketAddr>>,
+    /// The cluster's, by the address that each announces; whether it is in the near data centre.
+    seen: Mutex<BTreeMap<SocketAddr, bool>>,
     silent: Mutex<BTreeMap<SocketAddr, Moment>>,
 }
 
 impl Nodes {
-    pub(super) fn of(datacenter: Option<String>) -> Nodes {
-        Nodes { datacenter, seen: Mutex::default(), silent: Mutex::default() }
+    pub(super) fn of(config: &CassandraConfig) -> Nodes {
+        Nodes {
+            contact_points: config.nodes.clone(),
+            datacenter: config.datacenter.clone(),
+            seen: Mutex::default(),
+            silent: Mutex::default(),
+        }
     }
 
-    /// Those of the `configured` nodes (`host:port`) and of the cluster's that answer; the others are left out of the
-    /// session from now on.
-    pub(super) async fn answering(&self, configured: &[String], tls: Option<&Arc<ClientConfig>>) -> Vec<SocketAddr> {
-        let mut addresses = self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        for resolved in join_all(configured.iter().map(|node| timeout(FIRST_BYTE, lookup_host(node)))).await {
-            addresses.extend(resolved.into_iter().flatten().flatten());
+    /// Those of the configured nodes and of the cluster's that answer; the others are left out of the session from
+    /// now on.
+    pub(super) async fn answering(&self, tls: Option<&Arc<ClientConfig>>) -> Vec<SocketAddr> {
+        let mut addresses = BTreeSet::new();
+        if !self.is_alone() {
+            let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            addresses.extend(seen.iter().filter(|(_, near)| **near).map(|(address, _)| *address));
+        }
+        for resolved in join_all(self.contact_points.iter().map(resolve)).await {
+            addresses.extend(resolved);
         }
         let asked = addresses.into_iter().map(async |address| (address, answers(address, tls).await));
         let mut answering = Vec::new();
@@ -62,6 +78,11 @@ impl Nodes {
         answering
     }
 
+    /// A cluster of one node, as far as is known.
+    fn is_alone(&self) -> bool {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).len() == 1
+    }
+
     fn hangs(&self, address: &SocketAddr) -> bool {
         let silent = self.silent.lock().unwrap_or_else(PoisonError::into_inner);
         silent.get(address).is_some_and(|since| since.age() < LEFT_OUT)
@@ -72,11 +93,28 @@ impl HostFilter for Nodes {
     fn accept(&self, peer: &Peer) -> bool {
         let near = self.datacenter.is_none() || self.datacenter == peer.datacenter;
         let address = SocketAddr::new(peer.address.ip(), peer.address.port());
-        if near {
-            self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(address);
-        }
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(address, near);
         near && !self.hangs(&address)
     }
+}
+
+/// A node announces an address that it is not always reached at: in a container, behind a tunnel. A single one is
+/// reached where it was configured.
+#[async_trait]
+impl AddressTranslator for Nodes {
+    // As the trait has it, without `<'_>`, which async-trait would take for another signature.
+    async fn translate_address(&self, node: &UntranslatedPeer) -> Result<SocketAddr, TranslationError> {
+        let announced = node.untranslated_address();
+        match self.contact_points.as_slice() {
+            [configured] if self.is_alone() => Ok(resolve(configured).await.first().copied().unwrap_or(announced)),
+            _ => Ok(announced),
+        }
+    }
+}
+
+async fn resolve(node: &String) -> Vec<SocketAddr> {
+    let addresses = timeout(FIRST_BYTE, lookup_host(node)).await;
+    addresses.into_iter().flatten().flatten().collect()
 }
 
 /// `None`: it took the connection and hangs, or its host swallows what is sent there.

@@ -15,6 +15,7 @@ use scylla::client::execution_profile::ExecutionProfile;
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
 use scylla::errors::{ExecutionError, NewSessionError, RequestAttemptError};
+use scylla::policies::address_translator::AddressTranslator;
 use scylla::policies::host_filter::HostFilter;
 use scylla::policies::load_balancing::{DefaultPolicy, NodeIdentifier, SingleTargetLoadBalancingPolicy};
 use scylla::policies::retry::FallthroughRetryPolicy;
@@ -77,14 +78,13 @@ pub(super) async fn connect(config: &CassandraConfig) -> Result<Session, Records
 /// rescues an attempt that was frozen midway: its sockets are new.
 async fn round_who_hangs(config: &CassandraConfig, tls: Option<Arc<ClientConfig>>) -> Result<Session, RecordsError> {
     let at = At::of(config);
-    let nodes = Arc::new(Nodes::of(config.datacenter.clone()));
+    let nodes = Arc::new(Nodes::of(config));
     let mut first = pin!(build(config, &config.nodes, &nodes, tls.clone()));
     if let Ok(built) = tokio::time::timeout(PATIENCE, &mut first).await {
         return built.map_err(|error| at.connecting(&error));
     }
     let second = pin!(async {
-        let answering: Vec<String> =
-            nodes.answering(&config.nodes, tls.as_ref()).await.iter().map(ToString::to_string).collect();
+        let answering: Vec<String> = nodes.answering(tls.as_ref()).await.iter().map(ToString::to_string).collect();
         if answering.is_empty() {
             return None;
         }
@@ -127,6 +127,7 @@ async fn build(
         .fetch_full_schema_metadata(false)
         .tls_context(tls)
         .host_filter(Arc::clone(nodes) as Arc<dyn HostFilter>)
+        .address_translator(Arc::clone(nodes) as Arc<dyn AddressTranslator>)
         .default_execution_profile_handle(profile.into_handle());
     if let Some(forwarded) = Forwarded::of(&config.nodes) {
         builder = builder.address_translator(Arc::new(forwarded));
