@@ -91,7 +91,7 @@ impl Cloud {
     }
 }
 
-fn function(s3: Client, records: Arc<dyn Records>) -> Result<Function, Failed> {
+pub fn function(s3: Client, records: Arc<dyn Records>) -> Result<Function, Failed> {
     let model = Arc::new(Model::embedded()?);
     let pipeline = Pipeline::new(Arc::new(S3Objects::new(s3)), records, model, Limits::default(), MAX_BYTES);
     Ok(Function::new(pipeline, EventBridgeKeys::Plain))

@@ -1,12 +1,16 @@
 //! The function in front of real parts: what it answers in each envelope, and what it writes.
 
+use std::time::{Duration, Instant};
+
 use libtest_mimic::{Failed, Trial};
 use serde_json::{Value, json};
+use spotter::local::{Credentials, client};
 use spotter::pipeline::Outcome;
 use spotter::record::{Reason, Status};
 use spotter::records;
+use tokio::net::TcpListener;
 
-use crate::cloud::{BUCKET, Cloud, MAX_BYTES, fixture, sample};
+use crate::cloud::{BUCKET, Cloud, MAX_BYTES, fixture, function, sample};
 use crate::harness::{self, on_runtime};
 
 const MODEL: &str = "digits/1";
@@ -18,6 +22,7 @@ pub fn trials() -> Vec<Trial> {
         Trial::test("function::a_batch_task_gets_its_own_result", || on_runtime(batch_tasks())),
         Trial::test("function::what_is_gone_or_replaced_is_superseded", || on_runtime(superseded())),
         Trial::test("function::a_bucket_that_is_away_makes_the_event_come_again", || on_runtime(bucket_away())),
+        Trial::test("function::a_bucket_that_hangs_makes_the_event_come_again_in_time", || on_runtime(bucket_hangs())),
         Trial::test("function::bad_objects_are_recorded_with_their_reason", || on_runtime(bad_objects())),
         Trial::test("function::an_observation_takes_the_order_of_its_event", || on_runtime(observation())),
         Trial::test("function::an_unknown_event_is_told_by_its_fields", || on_runtime(unknown_event())),
@@ -104,6 +109,23 @@ async fn superseded() -> Result<(), Failed> {
         }
     }
     assert!(cloud.records.rows(BUCKET, "a.png", None).await?.is_empty());
+    Ok(())
+}
+
+/// A bucket that takes the connection and never answers.
+async fn bucket_hangs() -> Result<(), Failed> {
+    let cloud = Cloud::start().await?;
+    cloud.put("a.png", &sample("1.png")?).await?;
+    let event = serde_json::from_str(&cloud.notifications()?[0].body)?;
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let s3 = client(&format!("http://{}", listener.local_addr()?), &Credentials::random()?);
+    let function = function(s3, cloud.records.clone())?;
+    let answer = function.answer(&event, Instant::now() + Duration::from_millis(300)).await;
+    let error = answer.body.err().ok_or("an answer")?.to_string();
+    assert!(error.contains("s3://demo/a.png: the time was up while still fetching it"), "{error}");
+    // One that comes with no time left is answered all the same.
+    let late = cloud.function.answer(&event, Instant::now()).await;
+    assert!(matches!(late.objects[0].1.outcome, Outcome::Retry(_)), "{late:?}");
     Ok(())
 }
 

@@ -29,7 +29,7 @@ pub(super) fn trials_without() -> Vec<Trial> {
 }
 
 pub(super) fn trials(place: &Place) -> Vec<Trial> {
-    let (one, two, three) = (place.clone(), place.clone(), place.clone());
+    let [one, two, three, four] = [place, place, place, place].map(Place::clone);
     vec![
         Trial::test(format!("records::{place}::a_keyspace_without_tables_says_so_until_it_has_them"), move || {
             harness::on_runtime(no_tables(one))
@@ -37,6 +37,9 @@ pub(super) fn trials(place: &Place) -> Vec<Trial> {
         Trial::test(format!("records::{place}::a_layout_stays"), move || harness::on_runtime(layout_stays(two))),
         Trial::test(format!("records::{place}::the_logs_are_written_before_the_answer"), move || {
             harness::on_runtime(logs_first(three))
+        }),
+        Trial::test(format!("records::{place}::a_node_that_hangs_is_gone_round"), move || {
+            harness::on_runtime(one_hangs(four))
         }),
     ]
 }
@@ -83,6 +86,23 @@ async fn bad() -> Result<(), Failed> {
     let message = message(Cassandra::new(nowhere).connect().await.unwrap_err(), false);
     assert_eq!(message, "no Cassandra node is named; name one as host:9042");
     Ok(())
+}
+
+/// The driver by itself waits without end for a node that takes its connection and says nothing.
+async fn one_hangs(place: Place) -> Result<(), Failed> {
+    let home = place.fresh().await?;
+    let At::Cassandra { config, .. } = &home.at else { return Err("not Cassandra".into()) };
+    let silent = TcpListener::bind("127.0.0.1:0")?;
+    let nodes = vec![silent.local_addr()?.to_string(), config.nodes[0].clone()];
+    // The driver takes them in random order.
+    for number in 0..6 {
+        let home = Cassandra::new(CassandraConfig { nodes: nodes.clone(), ..config.clone() });
+        home.connect().await?;
+        home.write(&seen("a", &seq(number), 1, ""), harness::deadline()).await?;
+        home.available().await?;
+    }
+    assert_eq!(home.history("a").await.len(), 6);
+    home.end().await
 }
 
 async fn no_tables(place: Place) -> Result<(), Failed> {

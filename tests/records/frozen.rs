@@ -111,6 +111,7 @@ impl Drop for Writer {
     }
 }
 
+#[allow(clippy::print_stderr)] // what a run measures
 async fn between_writes(place: Place) -> Result<(), Failed> {
     let home = place.fresh().await?;
     let proxy = Proxy::before(place.node()?).await?;

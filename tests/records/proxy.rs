@@ -1,5 +1,6 @@
 //! A way to a server that can go silent, as NAT and load balancers do: no FIN, no RST, new connections pass.
 
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -27,7 +28,9 @@ struct Ways {
 
 impl Proxy {
     pub(super) async fn before(server: &str) -> Result<Proxy, Failed> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        // A node of this machine says that it is at its own address, and whatever port it was asked at.
+        let host: IpAddr = server.rsplit_once(':').ok_or("no port")?.0.parse()?;
+        let listener = TcpListener::bind((host, 0)).await?;
         let address = listener.local_addr()?.to_string();
         let (ways, server) = (Arc::new(Ways::default()), server.to_owned());
         let serving = tokio::spawn(serve(listener, server, Arc::clone(&ways)));
@@ -74,6 +77,7 @@ async fn serve(listener: TcpListener, server: String, ways: Arc<Ways>) {
         let (server, ways) = (server.clone(), Arc::clone(&ways));
         pumps.spawn(async move {
             if let Ok(server) = TcpStream::connect(&server).await {
+                let _ = (client.set_nodelay(true), server.set_nodelay(true));
                 let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
                 // Until both end: a socket that is dropped would say so.
                 tokio::join!(pump(from_client, to_server, number, &ways), pump(from_server, to_client, number, &ways),);

@@ -20,7 +20,7 @@ impl Forwarded {
         named.filter(|named| !named.is_empty()).map(|named| Forwarded { named })
     }
 
-    fn translate(&self, said: SocketAddr, node: u128) -> SocketAddr {
+    pub(super) fn translate(&self, said: SocketAddr, node: u128) -> SocketAddr {
         if said.ip().is_loopback() { said } else { self.named[(node % self.named.len() as u128) as usize] }
     }
 }

@@ -1,4 +1,4 @@
-//! Which nodes to talk to, and where: those of the near data centre that do not hang.
+//! Which nodes to talk to: those of the near data centre that do not hang.
 //!
 //! The driver waits without end for a node that takes a connection and then says nothing (it is paused, its disk is
 //! full), and one such node keeps a whole session from being made. So each is asked beside the driver.
@@ -8,19 +8,17 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use futures_util::future::join_all;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection};
 use scylla::cluster::metadata::Peer;
-use scylla::errors::TranslationError;
-use scylla::policies::address_translator::{AddressTranslator, UntranslatedPeer};
 use scylla::policies::host_filter::HostFilter;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
 use super::CassandraConfig;
+use super::forwarded::Forwarded;
 use super::moment::Moment;
 
 /// Until a node has sent its first byte.
@@ -36,8 +34,9 @@ pub(super) struct Nodes {
     /// As configured, `host:port`.
     contact_points: Vec<String>,
     datacenter: Option<String>,
-    /// The cluster's, by the address that each announces; whether it is in the near data centre.
-    seen: Mutex<BTreeMap<SocketAddr, bool>>,
+    pub(super) forwarded: Option<Arc<Forwarded>>,
+    /// The cluster's near ones.
+    seen: Mutex<BTreeSet<SocketAddr>>,
     silent: Mutex<BTreeMap<SocketAddr, Moment>>,
 }
 
@@ -46,6 +45,7 @@ impl Nodes {
         Nodes {
             contact_points: config.nodes.clone(),
             datacenter: config.datacenter.clone(),
+            forwarded: Forwarded::of(&config.nodes).map(Arc::new),
             seen: Mutex::default(),
             silent: Mutex::default(),
         }
@@ -54,11 +54,7 @@ impl Nodes {
     /// Those of the configured nodes and of the cluster's that answer; the others are left out of the session from
     /// now on.
     pub(super) async fn answering(&self, tls: Option<&Arc<ClientConfig>>) -> Vec<SocketAddr> {
-        let mut addresses = BTreeSet::new();
-        if !self.is_alone() {
-            let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-            addresses.extend(seen.iter().filter(|(_, near)| **near).map(|(address, _)| *address));
-        }
+        let mut addresses = self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
         for resolved in join_all(self.contact_points.iter().map(resolve)).await {
             addresses.extend(resolved);
         }
@@ -78,11 +74,6 @@ impl Nodes {
         answering
     }
 
-    /// A cluster of one node, as far as is known.
-    fn is_alone(&self) -> bool {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).len() == 1
-    }
-
     fn hangs(&self, address: &SocketAddr) -> bool {
         let silent = self.silent.lock().unwrap_or_else(PoisonError::into_inner);
         silent.get(address).is_some_and(|since| since.age() < LEFT_OUT)
@@ -92,23 +83,13 @@ impl Nodes {
 impl HostFilter for Nodes {
     fn accept(&self, peer: &Peer) -> bool {
         let near = self.datacenter.is_none() || self.datacenter == peer.datacenter;
-        let address = SocketAddr::new(peer.address.ip(), peer.address.port());
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(address, near);
-        near && !self.hangs(&address)
-    }
-}
-
-/// A node announces an address that it is not always reached at: in a container, behind a tunnel. A single one is
-/// reached where it was configured.
-#[async_trait]
-impl AddressTranslator for Nodes {
-    // As the trait has it, without `<'_>`, which async-trait would take for another signature.
-    async fn translate_address(&self, node: &UntranslatedPeer) -> Result<SocketAddr, TranslationError> {
-        let announced = node.untranslated_address();
-        match self.contact_points.as_slice() {
-            [configured] if self.is_alone() => Ok(resolve(configured).await.first().copied().unwrap_or(announced)),
-            _ => Ok(announced),
+        let said = SocketAddr::new(peer.address.ip(), peer.address.port());
+        let node = peer.host_id.as_u128();
+        let address = self.forwarded.as_ref().map_or(said, |forwarded| forwarded.translate(said, node));
+        if near {
+            self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(address);
         }
+        near && !self.hangs(&address)
     }
 }
 

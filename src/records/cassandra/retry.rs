@@ -44,3 +44,72 @@ where
         longest = (longest * 2).min(LONGEST_PAUSE);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::super::CassandraConfig;
+    use super::*;
+
+    fn at() -> At {
+        At::of(&CassandraConfig { nodes: vec!["db:9042".into()], ..CassandraConfig::default() })
+    }
+
+    fn within(time: Duration) -> Instant {
+        Instant::now() + TO_SAY_IT + time
+    }
+
+    fn message(done: Result<(), RecordsError>) -> String {
+        done.err().map(|error| error.to_string()).unwrap_or_default()
+    }
+
+    #[tokio::test]
+    async fn what_passes_is_tried_until_it_has_passed() {
+        let tries = Cell::new(0);
+        let attempt = async || {
+            tries.set(tries.get() + 1);
+            if tries.get() < 4 { Err(Unavailable("away".into())) } else { Ok(tries.get()) }
+        };
+        assert!(matches!(until(within(Duration::from_secs(60)), &at(), attempt).await, Ok(4)));
+    }
+
+    #[tokio::test]
+    async fn what_does_not_pass_is_tried_once() {
+        let tries = Cell::new(0);
+        let attempt = async || {
+            tries.set(tries.get() + 1);
+            Err(RecordsError::Broken("no such table".into()))
+        };
+        assert_eq!(message(until(within(Duration::from_secs(60)), &at(), attempt).await), "no such table");
+        assert_eq!(tries.get(), 1);
+    }
+
+    #[tokio::test]
+    async fn the_last_error_comes_before_the_deadline() {
+        let deadline = within(Duration::from_millis(300));
+        let said = message(until(deadline, &at(), async || Err(Unavailable("away".into()))).await);
+        assert!(Instant::now() < deadline);
+        assert!(said.starts_with("away; tried ") && said.contains(" times in "), "{said}");
+    }
+
+    #[tokio::test]
+    async fn an_attempt_that_hangs_is_cut_off() {
+        let said = message(until(within(Duration::from_millis(50)), &at(), std::future::pending).await);
+        assert!(said.starts_with("Cassandra at db:9042 did not answer within "), "{said}");
+        // With the reason of the one before it, where there was one.
+        let tries = Cell::new(0);
+        let attempt = async || {
+            tries.set(tries.get() + 1);
+            if tries.get() == 1 { Err(Unavailable("away".into())) } else { std::future::pending().await }
+        };
+        let said = message(until(within(Duration::from_millis(300)), &at(), attempt).await);
+        assert!(said.starts_with("away; tried 2 times"), "{said}");
+    }
+
+    #[tokio::test]
+    async fn a_deadline_that_has_passed_is_an_error_at_once() {
+        let said = message(until(Instant::now(), &at(), std::future::pending).await);
+        assert!(said.starts_with("Cassandra at db:9042 did not answer"), "{said}");
+    }
+}

@@ -28,7 +28,6 @@ use scylla::value::CqlTimestamp;
 
 use super::CassandraConfig;
 use super::errors::At;
-use super::forwarded::Forwarded;
 use super::moment::Moment;
 use super::nodes::{Nodes, ambiguous};
 use super::row::{COLUMNS, Read};
@@ -52,7 +51,7 @@ const KEEPALIVE: Duration = Duration::from_secs(5);
 /// A session that was idle for so long may have been frozen, and is checked before it is used again.
 const IDLE: Duration = Duration::from_millis(500);
 /// What the check waits for.
-const ALIVE: Duration = Duration::from_millis(250);
+const ALIVE: Duration = Duration::from_millis(200);
 
 /// Rows in one answer of a log, each of at most some 5 kB.
 const LOG_PAGE: i32 = 500;
@@ -127,10 +126,9 @@ async fn build(
         .fetch_full_schema_metadata(false)
         .tls_context(tls)
         .host_filter(Arc::clone(nodes) as Arc<dyn HostFilter>)
-        .address_translator(Arc::clone(nodes) as Arc<dyn AddressTranslator>)
         .default_execution_profile_handle(profile.into_handle());
-    if let Some(forwarded) = Forwarded::of(&config.nodes) {
-        builder = builder.address_translator(Arc::new(forwarded));
+    if let Some(forwarded) = &nodes.forwarded {
+        builder = builder.address_translator(Arc::clone(forwarded) as Arc<dyn AddressTranslator>);
     }
     if let Some(login) = &config.login {
         builder = builder.user(&login.user, &login.password);
