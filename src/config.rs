@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use crate::decode::Limits;
 use crate::event::EventBridgeKeys;
+use crate::notify::{NotifyConfig, Only, Secret, Target};
 use crate::objects::S3Settings;
 use crate::records::cassandra::{CassandraConfig, Login};
 
@@ -22,6 +23,10 @@ pub const EVENTBRIDGE_KEYS: &str = "SPOTTER_EVENTBRIDGE_KEYS";
 pub const S3_ADDRESSING: &str = "SPOTTER_S3_ADDRESSING";
 pub const MAX_PIXELS: &str = "SPOTTER_MAX_PIXELS";
 pub const MAX_BYTES: &str = "SPOTTER_MAX_BYTES";
+pub const NOTIFY: &str = "SPOTTER_NOTIFY";
+pub const NOTIFY_ONLY: &str = "SPOTTER_NOTIFY_ONLY";
+pub const NOTIFY_SECRET: &str = "SPOTTER_NOTIFY_SECRET";
+pub const TAG: &str = "SPOTTER_TAG";
 /// The AWS SDK reads these itself; that one is set decides the default of `SPOTTER_S3_ADDRESSING`.
 const ENDPOINTS: [&str; 2] = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"];
 
@@ -43,6 +48,10 @@ pub struct Settings {
     pub limits: Limits,
     /// Larger objects are not fetched.
     pub max_bytes: u64,
+    /// Who is told of what was recorded.
+    pub notify: Option<NotifyConfig>,
+    /// Whether objects are tagged with their labels.
+    pub tag: bool,
 }
 
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -85,6 +94,8 @@ impl Settings {
             },
             limits: number(&get, MAX_PIXELS)?.map_or_else(Limits::default, |pixels| Limits { pixels }),
             max_bytes: number(&get, MAX_BYTES)?.unwrap_or(DEFAULT_MAX_BYTES),
+            notify: notify(&get)?,
+            tag: choice(&get, TAG, &[("on", true), ("off", false)])?.unwrap_or(false),
         })
     }
 }
@@ -139,6 +150,32 @@ fn nodes_of(text: &str) -> Result<Vec<String>, ConfigError> {
         if host.is_empty() || !known { Err(bad()) } else { Ok(format!("{host}:{port}")) }
     };
     text.split(',').map(node).collect()
+}
+
+fn notify(get: &impl Variables) -> Result<Option<NotifyConfig>, ConfigError> {
+    let Some(told) = text(get, NOTIFY)? else {
+        let idle = [NOTIFY_ONLY, NOTIFY_SECRET].into_iter().find(|name| get(name).is_some());
+        return match idle {
+            Some(name) => Err(error(NOTIFY, "", format!("{name} is set without it"))),
+            None => Ok(None),
+        };
+    };
+    let target = |word: &str| {
+        let word = word.trim();
+        // A URL may be a secret, so only ARNs are repeated.
+        let shown = if word.starts_with("arn:") { word } else { "…" };
+        word.parse().map_err(|problem: String| error(NOTIFY, shown, problem))
+    };
+    let targets = told.split(',').map(target).collect::<Result<Vec<Target>, _>>()?;
+    let only = match text(get, NOTIFY_ONLY)? {
+        Some(words) => words.parse().map_err(|problem: String| error(NOTIFY_ONLY, &words, problem))?,
+        None => Only::default(),
+    };
+    let secret = text(get, NOTIFY_SECRET)?.map(Secret::new);
+    if secret.is_some() && !targets.iter().any(|target| matches!(target, Target::Url(_))) {
+        return Err(error(NOTIFY_SECRET, "…", format!("signs what goes to URLs, and {NOTIFY} names none")));
+    }
+    Ok(Some(NotifyConfig { targets, only, secret }))
 }
 
 /// Unquoted CQL names keep their case only in lower case.
@@ -214,6 +251,33 @@ mod tests {
         assert!(login.contains(CASSANDRA_PASSWORD) && !login.contains("hunter2"), "{login}");
         assert!(error(&[(CASSANDRA, "a"), (KEYSPACE, "x; DROP")]).contains("SPOTTER_KEYSPACE"));
         assert!(error(&[(CASSANDRA, "a"), (CASSANDRA_PASSWORD, "p")]).contains("SPOTTER_CASSANDRA_USER"));
+    }
+
+    #[test]
+    fn nobody_is_told_unless_named() {
+        let settings = read(&[]).unwrap();
+        assert!(settings.notify.is_none() && !settings.tag);
+        assert!(read(&[(TAG, "on")]).unwrap().tag);
+        let (queue, url) = ("arn:aws:sqs:eu-central-1:111122223333:seen", "https://example.com/token");
+        let told = format!("{queue}, {url}");
+        let notify = read(&[(NOTIFY, &told), (NOTIFY_ONLY, "unsure,label:7"), (NOTIFY_SECRET, "hunter2")]);
+        let notify = notify.unwrap().notify.unwrap();
+        assert_eq!(format!("{:?}", notify.targets), format!("[{queue}, https://example.com]"));
+        assert!(notify.names_queue(queue) && !notify.names_queue("arn:aws:sqs:eu-central-1:111122223333:in"));
+        assert!(!format!("{notify:?}").contains("hunter2") && !format!("{notify:?}").contains("token"));
+    }
+
+    #[test]
+    fn bad_words_of_whom_to_tell_are_named_and_secrets_are_not() {
+        let error = |variables: &[(&str, &str)]| read(variables).unwrap_err();
+        assert!(error(&[(NOTIFY, "arn:aws:s3:::b")]).starts_with("SPOTTER_NOTIFY=\"arn:aws:s3:::b\": must be the ARN"));
+        let plain = error(&[(NOTIFY, "http://example.com/token")]);
+        assert!(plain.contains("use https") && !plain.contains("token"), "{plain}");
+        assert!(error(&[(NOTIFY, "https://x"), (NOTIFY_ONLY, "seven")]).contains("SPOTTER_NOTIFY_ONLY=\"seven\""));
+        assert_eq!(error(&[(NOTIFY_ONLY, "unsure")]), "SPOTTER_NOTIFY=\"\": SPOTTER_NOTIFY_ONLY is set without it");
+        let idle = error(&[(NOTIFY, "arn:aws:sqs:r:1:q"), (NOTIFY_SECRET, "hunter2")]);
+        assert!(idle.contains(NOTIFY_SECRET) && !idle.contains("hunter2"), "{idle}");
+        assert_eq!(error(&[(TAG, "yes")]), "SPOTTER_TAG=\"yes\": must be on or off");
     }
 
     #[cfg(unix)]

@@ -19,6 +19,7 @@ pub mod event;
 pub mod function;
 #[cfg(feature = "cli")]
 pub mod local;
+pub mod notify;
 pub mod objects;
 pub mod pipeline;
 pub mod preprocess;

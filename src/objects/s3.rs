@@ -14,7 +14,7 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::{RequestId, get_object::GetObjectOutput, head_object::HeadObjectOutput};
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
 
-use super::{FetchError, Head, Object, Objects, Pinned};
+use super::{FetchError, Head, ListedPage, Object, Objects, Pinned, Tag, TagError, Tagged, list, tags};
 use crate::event::{NULL_VERSION, Timestamp};
 
 /// Where no region is named: lookalikes take any, AWS says which it should have been.
@@ -122,6 +122,21 @@ impl Objects for S3Objects {
         let output = request.send().await.map_err(|error| failure(pinned, &error))?;
         Ok(head_of_head(&output))
     }
+
+    async fn list(&self, bucket: &str, prefix: &str, after: Option<&str>) -> Result<ListedPage, FetchError> {
+        list::page(&self.client, bucket, prefix, after).await
+    }
+
+    async fn tag(&self, pinned: &Pinned, wanted: &[Tag]) -> Result<Tagged, TagError> {
+        if pinned.version_id.as_deref().is_none_or(|version| version == NULL_VERSION) {
+            match self.head(pinned).await {
+                Ok(head) if head.etag == pinned.etag => {}
+                Ok(_) | Err(FetchError::Superseded(_)) => return Ok(Tagged::Gone),
+                Err(error) => return Err(TagError::Retry(error.to_string())),
+            }
+        }
+        tags::merge(&self.client, pinned, wanted).await
+    }
 }
 
 /// The body, never more than `max_bytes` of it, whatever the header said.
@@ -148,7 +163,7 @@ where
     let status = error.raw_response().map(|response| response.status().as_u16());
     let code = error.code().unwrap_or_default();
     if let SdkError::ConstructionFailure(_) = error {
-        return FetchError::Unaddressable(format!("the AWS SDK cannot ask for this key ({})", sentence(error)));
+        return FetchError::Unaddressable(format!("the AWS SDK cannot ask for this key ({})", causes(error)));
     }
     match (status, code) {
         (Some(412), _) => FetchError::Superseded(format!("{pinned} has been replaced since")),
@@ -169,7 +184,7 @@ where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     SdkError<E>: std::error::Error,
 {
-    let causes = sentence(error);
+    let causes = causes(error);
     match error {
         SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => {
             format!("S3 cannot be reached: {causes}. Is the endpoint right, and does it run?")
@@ -186,7 +201,7 @@ where
 }
 
 /// An error and its causes, each said once.
-fn sentence(error: &dyn std::error::Error) -> String {
+pub fn causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -223,10 +238,10 @@ fn quoted(etag: &str) -> String {
     format!("\"{etag}\"")
 }
 
-fn unquoted(etag: &str) -> String {
+pub(super) fn unquoted(etag: &str) -> String {
     etag.trim_matches('"').to_owned()
 }
 
-fn milliseconds(time: &DateTime) -> Option<Timestamp> {
+pub(super) fn milliseconds(time: &DateTime) -> Option<Timestamp> {
     time.to_millis().ok().map(Timestamp)
 }
