@@ -1,11 +1,16 @@
 //! The function: an event in any envelope comes in, every object goes its way, the answer has the envelope's shape.
 
+use std::time::{Duration, Instant};
+
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 
 use crate::event::{self, Envelope, EventBridgeKeys, EventError, ObjectEvent};
 use crate::pipeline::{Handled, Outcome, Pipeline};
 use crate::telemetry;
+
+/// For one event where no service sets a limit. What is not done by then must come again.
+pub const TIME_LIMIT: Duration = Duration::from_secs(60);
 
 /// Objects of one event that are under way at once.
 const CONCURRENT_OBJECTS: usize = 8;
@@ -48,8 +53,9 @@ impl Function {
         Function { pipeline, eventbridge_keys }
     }
 
-    /// Handles every object of one event, whatever its envelope.
-    pub async fn answer(&self, payload: &Value) -> Answer {
+    /// Handles every object of one event, whatever its envelope. The answer comes by `deadline`: an object that is
+    /// still under way then must come again.
+    pub async fn answer(&self, payload: &Value, deadline: Instant) -> Answer {
         let delivery = match event::parse(payload, self.eventbridge_keys) {
             Ok(delivery) => delivery,
             Err(error) => return Answer { body: Err(error.into()), objects: Vec::new() },
@@ -59,7 +65,7 @@ impl Function {
         let events = delivery.items.into_iter().map(|item| item.events).enumerate();
         let events = events.flat_map(|(at, events)| events.into_iter().map(move |event| (at, event)));
         let mut results = stream::iter(events)
-            .map(|(at, event)| async move { (at, self.handle(event).await) })
+            .map(|(at, event)| async move { (at, self.handle(event, deadline).await) })
             .buffered(CONCURRENT_OBJECTS);
         while let Some((at, result)) = results.next().await {
             items[at].results.push(result);
@@ -68,9 +74,13 @@ impl Function {
         Answer { body, objects: items.into_iter().flat_map(|item| item.results).filter_map(Result::ok).collect() }
     }
 
-    async fn handle(&self, event: Result<ObjectEvent, EventError>) -> Result<(ObjectEvent, Handled), EventError> {
+    async fn handle(
+        &self,
+        event: Result<ObjectEvent, EventError>,
+        deadline: Instant,
+    ) -> Result<(ObjectEvent, Handled), EventError> {
         let event = event.inspect_err(|error| tracing::error!(%error, "unreadable event"))?;
-        let handled = self.pipeline.handle(&event).await;
+        let handled = self.pipeline.handle(&event, deadline).await;
         telemetry::outcome(&event, &handled);
         Ok((event, handled))
     }

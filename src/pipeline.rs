@@ -57,6 +57,13 @@ pub struct Steps {
     pub write: Duration,
 }
 
+/// How far one object has come.
+struct Way {
+    deadline: Instant,
+    doing: &'static str,
+    steps: Steps,
+}
+
 impl Pipeline {
     pub fn new(
         objects: Arc<dyn Objects>,
@@ -71,31 +78,45 @@ impl Pipeline {
         Pipeline { objects, records, model, limits, max_bytes, classifying, fetched }
     }
 
-    pub async fn handle(&self, event: &ObjectEvent) -> Handled {
-        let mut steps = Steps::default();
-        let outcome = match event.change {
-            Change::Test => Outcome::Ignored("a test event"),
-            Change::Other => Outcome::Ignored("not a change of an object's content"),
-            Change::Deleted | Change::VersionRemoved => self.write(record::of_removal(event), &mut steps).await,
-            Change::Created | Change::Observed => self.look(event, &mut steps).await.unwrap_or_else(|outcome| outcome),
+    /// The outcome comes by `deadline`: what hangs until then may pass.
+    pub async fn handle(&self, event: &ObjectEvent, deadline: Instant) -> Handled {
+        let mut way = Way { deadline, doing: "waiting for its turn", steps: Steps::default() };
+        let outcome = match tokio::time::timeout_at(deadline.into(), self.go(event, &mut way)).await {
+            Ok(outcome) => outcome,
+            Err(_) => {
+                let ObjectEvent { bucket, key, .. } = event;
+                Outcome::Retry(format!("s3://{bucket}/{key}: the time was up while still {}", way.doing))
+            }
         };
-        Handled { outcome, steps }
+        Handled { outcome, steps: way.steps }
     }
 
-    async fn look(&self, event: &ObjectEvent, steps: &mut Steps) -> Result<Outcome, Outcome> {
+    async fn go(&self, event: &ObjectEvent, way: &mut Way) -> Outcome {
+        match event.change {
+            Change::Test => Outcome::Ignored("a test event"),
+            Change::Other => Outcome::Ignored("not a change of an object's content"),
+            Change::Deleted | Change::VersionRemoved => self.write(record::of_removal(event), way).await,
+            Change::Created | Change::Observed => self.look(event, way).await.unwrap_or_else(|outcome| outcome),
+        }
+    }
+
+    async fn look(&self, event: &ObjectEvent, way: &mut Way) -> Result<Outcome, Outcome> {
         let pinned = Pinned {
             bucket: event.bucket.clone(),
             key: event.key.clone(),
             version_id: event.version_id.clone(),
             etag: event.etag.clone(),
         };
+        way.doing = "reading what is known of it";
         let known = self.known(event).await?;
+        way.doing = "waiting for memory";
         let expected = event.size.unwrap_or(self.max_bytes).min(self.max_bytes).min(FETCHED_BYTES);
         // The semaphore is never closed.
         let _in_memory = self.fetched.acquire_many(expected.div_ceil(PERMIT_BYTES) as u32).await.ok();
+        way.doing = "fetching it";
         let started = Instant::now();
         let fetched = self.objects.get(&pinned, self.max_bytes).await;
-        steps.fetch = started.elapsed();
+        way.steps.fetch = started.elapsed();
         let (head, bytes) = match fetched {
             Ok(Object { head, bytes }) => (head, Ok(bytes)),
             Err(FetchError::TooLarge { head, max_bytes }) => {
@@ -108,10 +129,10 @@ impl Pipeline {
         };
         let subject = Subject { order: order(event, &head, known.as_ref()), event: event.clone(), head };
         let record = match bytes {
-            Ok(bytes) => self.classify(subject, bytes, steps).await?,
+            Ok(bytes) => self.classify(subject, bytes, way).await?,
             Err(verdict) => record::of_verdict(&subject, &self.model, verdict),
         };
-        Ok(self.write(record, steps).await)
+        Ok(self.write(record, way).await)
     }
 
     /// What is known of an observed object: the row of the version that is asked for, else the newest that stands.
@@ -130,7 +151,8 @@ impl Pipeline {
         records::newest(&*self.records, bucket, key).await.map_err(retry)
     }
 
-    async fn classify(&self, subject: Subject, bytes: Vec<u8>, steps: &mut Steps) -> Result<Record, Outcome> {
+    async fn classify(&self, subject: Subject, bytes: Vec<u8>, way: &mut Way) -> Result<Record, Outcome> {
+        way.doing = "classifying it";
         let (model, limits) = (Arc::clone(&self.model), self.limits);
         let permit = Arc::clone(&self.classifying).acquire_owned().await;
         let started = Instant::now();
@@ -139,17 +161,18 @@ impl Pipeline {
             record::of_picture(&subject, &bytes, &model, limits)
         });
         let record = record.await;
-        steps.classify = started.elapsed();
+        way.steps.classify = started.elapsed();
         match record {
             Ok(record) => Ok(record),
             Err(error) => Err(Outcome::Retry(format!("classifying stopped: {error}"))),
         }
     }
 
-    async fn write(&self, record: Record, steps: &mut Steps) -> Outcome {
+    async fn write(&self, record: Record, way: &mut Way) -> Outcome {
+        way.doing = "writing its record";
         let started = Instant::now();
-        let written = self.records.write(&record).await;
-        steps.write = started.elapsed();
+        let written = self.records.write(&record, way.deadline).await;
+        way.steps.write = started.elapsed();
         match written {
             Ok(()) => Outcome::Recorded(Box::new(record)),
             Err(error) => Outcome::Retry(error.to_string()),

@@ -87,7 +87,7 @@ impl Cloud {
     }
 
     pub async fn answer(&self, event: &str) -> Result<Answer, Failed> {
-        Ok(self.function.answer(&serde_json::from_str::<Value>(event)?).await)
+        Ok(self.function.answer(&serde_json::from_str::<Value>(event)?, crate::harness::deadline()).await)
     }
 }
 

@@ -7,7 +7,7 @@ use spotter::record::{Reason, Status};
 use spotter::records;
 
 use crate::cloud::{BUCKET, Cloud, MAX_BYTES, fixture, sample};
-use crate::harness::on_runtime;
+use crate::harness::{self, on_runtime};
 
 const MODEL: &str = "digits/1";
 
@@ -61,7 +61,7 @@ async fn one_bad_message() -> Result<(), Failed> {
     let cloud = Cloud::start().await?;
     cloud.put_samples().await?;
     let event: Value = serde_json::from_str(&fixture("sqs-one-bad.json")?)?;
-    let answer = cloud.function.answer(&event).await;
+    let answer = cloud.function.answer(&event, harness::deadline()).await;
     let failures = answer.body?["batchItemFailures"].as_array().cloned().unwrap_or_default();
     let messages = event["Records"].as_array().map_or(0, Vec::len);
     assert_eq!(failures.len(), 1, "{failures:?}");
@@ -80,7 +80,7 @@ async fn batch_tasks() -> Result<(), Failed> {
         "job": { "id": "j" },
         "tasks": [task("there", "0+blue+marker.png"), task("gone", "nothing.png")],
     });
-    let body = cloud.function.answer(&event).await.body?;
+    let body = cloud.function.answer(&event, harness::deadline()).await.body?;
     assert_eq!(body["invocationSchemaVersion"], "1.0");
     assert_eq!(body["invocationId"], "i");
     let results = &body["results"];
@@ -157,10 +157,10 @@ async fn observation() -> Result<(), Failed> {
     });
     cloud.answer(&cloud.notifications()?[0].body).await?.body?;
     let before = cloud.records.rows(BUCKET, "a.png", None).await?;
-    cloud.function.answer(&observe).await.body?;
+    cloud.function.answer(&observe, harness::deadline()).await.body?;
     assert_eq!(cloud.records.rows(BUCKET, "a.png", None).await?, before, "the same version is the same row");
     cloud.put("a.png", &sample("8.bmp")?).await?;
-    cloud.function.answer(&observe).await.body?;
+    cloud.function.answer(&observe, harness::deadline()).await.body?;
     let current = records::get(&*cloud.records, BUCKET, "a.png", MODEL).await?.ok_or("no record")?;
     assert_eq!(current.label.as_deref(), Some("8"), "newer than what the last event said");
     cloud.answer(&cloud.notifications()?[0].body).await?.body?;
@@ -171,7 +171,7 @@ async fn observation() -> Result<(), Failed> {
 
 async fn unknown_event() -> Result<(), Failed> {
     let cloud = Cloud::start().await?;
-    let answer = cloud.function.answer(&json!({ "detail": "secret", "who": 1 })).await;
+    let answer = cloud.function.answer(&json!({ "detail": "secret", "who": 1 }), harness::deadline()).await;
     let error = answer.body.err().ok_or("an answer")?.to_string();
     assert!(error.contains("detail") && error.contains("who") && !error.contains("secret"), "{error}");
     Ok(())

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -33,6 +34,11 @@ where
     F: Future<Output = Result<(), Failed>>,
 {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?.block_on(test)
+}
+
+/// Far enough for a slow machine; what hangs still ends.
+pub fn deadline() -> Instant {
+    Instant::now() + Duration::from_secs(60)
 }
 
 /// The repository's root.

@@ -141,7 +141,7 @@ fn everything(model: &str) -> Listing {
 
 impl Home {
     async fn write_all<'a>(&self, rows: impl IntoIterator<Item = &'a Record>) {
-        let writes = stream::iter(rows).map(|row| self.records.write(row)).buffer_unordered(32);
+        let writes = stream::iter(rows).map(|row| self.records.write(row, harness::deadline())).buffer_unordered(32);
         writes.try_collect::<()>().await.unwrap();
     }
 
@@ -266,7 +266,7 @@ async fn the_last_write_of_a_row_stands(home: Arc<Home>) {
     (rejected.label, rejected.confidence, rejected.top, rejected.seen) = (None, None, Vec::new(), Vec::new());
 
     for row in [&unsure, &rejected, &classified, &rejected, &unsure] {
-        home.records.write(row).await.unwrap();
+        home.records.write(row, harness::deadline()).await.unwrap();
         assert_eq!(home.history("a").await, slice::from_ref(row));
         let listed = home.listed(Listing { label: Some(row.listed_as().into()), ..everything(MODEL) }).await;
         assert_eq!(listed, slice::from_ref(row));
@@ -313,7 +313,7 @@ async fn a_delete_is_the_answer_for_every_model(home: Arc<Home>) {
     assert!(!records::is_current(&*home.records, &created, MODEL).await.unwrap());
 
     let again = seen("a", &seq(3), 7, "etag");
-    home.records.write(&again).await.unwrap();
+    home.records.write(&again, harness::deadline()).await.unwrap();
     assert_eq!(home.current("a").await, Some(again));
     assert!(!records::is_current(&*home.records, &deleted, MODEL).await.unwrap());
 }
@@ -326,7 +326,7 @@ async fn a_removed_version_uncovers_the_one_below(home: Arc<Home>) {
         let removal = gone(Status::VersionRemoved, key, &third, 6, "v2");
         home.write_all([&above, &removal, &below]).await;
         assert_eq!(home.current(key).await, Some(below.clone()), "{key}");
-        home.records.write(&gone(Status::VersionRemoved, key, &third, 8, "v1")).await.unwrap();
+        home.records.write(&gone(Status::VersionRemoved, key, &third, 8, "v1"), harness::deadline()).await.unwrap();
         assert_eq!(home.current(key).await, None, "{key}");
         assert_eq!(home.history(key).await.len(), 4);
     }
@@ -349,7 +349,7 @@ async fn a_removed_null_version_is_the_unversioned_one(home: Arc<Home>) {
         [gone(Status::VersionRemoved, "a", &seq(3), 7, "v1"), gone(Status::VersionRemoved, "a", &seq(4), 8, "null")];
     home.write_all([&before, &versioned, &removals[0]]).await;
     assert_eq!(home.current("a").await, Some(before));
-    home.records.write(&removals[1]).await.unwrap();
+    home.records.write(&removals[1], harness::deadline()).await.unwrap();
     assert_eq!(home.current("a").await, None);
 }
 
@@ -488,7 +488,7 @@ async fn writers_at_once_lose_nothing(home: Arc<Home>) {
         let rows = Arc::clone(&rows);
         tokio::spawn(async move {
             for at in 0..rows.len() {
-                records.write(&rows[(at + n * 7) % rows.len()]).await.unwrap();
+                records.write(&rows[(at + n * 7) % rows.len()], harness::deadline()).await.unwrap();
             }
         })
     });

@@ -4,8 +4,9 @@
 //! beside them. It never fails: what is wrong is the answer of every invocation instead, so that events come again.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
 
-use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use lambda_runtime::{Context, Error, LambdaEvent, run, service_fn};
 use serde_json::Value;
 use spotter::classifier::Model;
 use spotter::config::{self, Settings};
@@ -16,15 +17,24 @@ use spotter::pipeline::{After, Pipeline};
 use spotter::records::cassandra::Cassandra;
 use spotter::telemetry;
 
+/// Kept free of an invocation's time, so that what is not done is answered and not cut off.
+const TO_ANSWER: Duration = Duration::from_millis(500);
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     telemetry::to_json();
     let function = &init().await;
     run(service_fn(async |event: LambdaEvent<Value>| -> Result<Value, Error> {
         let function = function.as_ref().map_err(|problem| problem.clone())?;
-        Ok(function.answer(&event.payload).await.body?)
+        Ok(function.answer(&event.payload, deadline(&event.context)).await.body?)
     }))
     .await
+}
+
+/// [`TO_ANSWER`] before Lambda ends the process.
+fn deadline(context: &Context) -> Instant {
+    let left = context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
+    Instant::now() + left.saturating_sub(TO_ANSWER)
 }
 
 async fn init() -> Result<Function, String> {

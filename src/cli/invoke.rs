@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use clap::Args;
 use serde_json::Value;
@@ -12,7 +13,7 @@ use super::home;
 use super::output::{Format, FormatArgs, csv, line, note, table};
 use crate::config::Settings;
 use crate::event::{self, EventBridgeKeys};
-use crate::function::{Answer, FunctionError};
+use crate::function::{Answer, FunctionError, TIME_LIMIT};
 use crate::objects::S3Objects;
 use crate::pipeline::Outcome;
 
@@ -38,7 +39,7 @@ impl Invoke {
         }
         let objects = Arc::new(S3Objects::connect(&settings.s3).await);
         let function = home::function(settings, objects, home::records(settings)?, home::model(settings)?);
-        let Answer { body, objects } = function.answer(&payload).await;
+        let Answer { body, objects } = function.answer(&payload, Instant::now() + TIME_LIMIT).await;
         for (event, handled) in &objects {
             note(&format!("s3://{}/{}  {}", event.bucket, event.key, summary(&handled.outcome)));
         }

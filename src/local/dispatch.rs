@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::convert::Infallible;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -10,7 +10,7 @@ use futures_util::stream::FuturesUnordered;
 use super::store::now;
 use super::{Notification, Store, StoreError};
 use crate::event::Timestamp;
-use crate::function::{Answer, Function};
+use crate::function::{Answer, Function, TIME_LIMIT};
 
 /// Notifications that are under way at once.
 const CONCURRENT: usize = 8;
@@ -76,7 +76,7 @@ async fn deliver_and_settle(store: &Store, function: &Function, notification: No
 pub async fn deliver(function: &Function, body: &str) -> Answer {
     // The store wrote this JSON itself; were it damaged, the parser's error would name what it found instead.
     let payload = serde_json::from_str(body).unwrap_or_default();
-    function.answer(&payload).await
+    function.answer(&payload, Instant::now() + TIME_LIMIT).await
 }
 
 /// SQLite waits for the disk: not on the threads that serve.

@@ -5,10 +5,10 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, named_params, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior, named_params, params};
 
 use super::{Cursor, Listing, Page, Records, RecordsError, object_hash};
 use crate::event::Timestamp;
@@ -281,9 +281,18 @@ fn list(connection: &Connection, listing: &Listing) -> rusqlite::Result<Page> {
 
 #[async_trait]
 impl Records for Embedded {
-    async fn write(&self, record: &Record) -> Result<(), RecordsError> {
+    /// SQLite itself waits for other processes, for [`BUSY`] at most; all else that fails does not pass.
+    async fn write(&self, record: &Record, _: Instant) -> Result<(), RecordsError> {
         let record = record.clone();
         self.on(|file| &file.writer, move |connection| insert(connection, &record)).await
+    }
+
+    async fn available(&self) -> Result<(), RecordsError> {
+        self.on(
+            |file| &file.reader,
+            |connection| connection.query_row("SELECT 1 FROM records LIMIT 0", [], |_| Ok(())).optional().map(drop),
+        )
+        .await
     }
 
     async fn rows(&self, bucket: &str, key: &str, after: Option<&Record>) -> Result<Vec<Record>, RecordsError> {

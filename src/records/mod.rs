@@ -7,6 +7,8 @@ pub mod reader;
 
 pub use reader::{Stats, current, get, history, is_current, listed, newest, of_version, stats};
 
+use std::time::Instant;
+
 use async_trait::async_trait;
 use sha2::{Digest, Sha256};
 
@@ -18,7 +20,13 @@ use crate::record::{Order, Record};
 pub trait Records: Send + Sync {
     /// Writes one row, in every table. Idempotent: the same record again changes nothing. Once it returns, the row
     /// survives the end of the process. A `confidence` without a `label` is not kept.
-    async fn write(&self, record: &Record) -> Result<(), RecordsError>;
+    ///
+    /// What may pass is tried again until shortly before `deadline`, so that its error still comes in time.
+    async fn write(&self, record: &Record, deadline: Instant) -> Result<(), RecordsError>;
+
+    /// Whether a write would find the home now, with its tables. Asks once, cheaply, and changes nothing: a consumer
+    /// of a queue receives nothing while this fails.
+    async fn available(&self) -> Result<(), RecordsError>;
 
     /// One page of an object's rows, every model, newest first; rows of one order by model, so that a removal (`''`)
     /// stands before what it removes. `after` is the last row of the page before; an empty page is the end.

@@ -1,6 +1,7 @@
 //! The page on a port of its own, and a client that sends what the test writes.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use async_trait::async_trait;
 use spotter::local::page::{self, PageState};
@@ -12,6 +13,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+
+use crate::harness;
 
 pub(super) struct Site {
     records: Arc<dyn Records>,
@@ -26,7 +29,7 @@ impl Site {
         let folder = tempfile::tempdir().unwrap();
         let home = Embedded::open(&folder.path().join("records.sqlite")).unwrap();
         for record in records {
-            home.write(&record).await.unwrap();
+            home.write(&record, harness::deadline()).await.unwrap();
         }
         Site { _folder: Some(folder), ..Site::over(Arc::new(home)).await }
     }
@@ -51,7 +54,7 @@ impl Site {
     }
 
     pub(super) async fn write(&self, record: &Record) {
-        self.records.write(record).await.unwrap();
+        self.records.write(record, harness::deadline()).await.unwrap();
     }
 
     pub(super) fn port(&self) -> u16 {
@@ -151,7 +154,11 @@ pub(super) struct Broken(pub(super) fn() -> RecordsError);
 
 #[async_trait]
 impl Records for Broken {
-    async fn write(&self, _: &Record) -> Result<(), RecordsError> {
+    async fn write(&self, _: &Record, _: Instant) -> Result<(), RecordsError> {
+        Err(self.0())
+    }
+
+    async fn available(&self) -> Result<(), RecordsError> {
         Err(self.0())
     }
 

@@ -14,6 +14,7 @@ use spotter::records;
 
 use super::home::{Home, Place};
 use super::{MODEL, gone, seen};
+use crate::harness;
 
 const KEY: &str = "a/key";
 const MODELS: [&str; 2] = [MODEL, "digits/2"];
@@ -245,7 +246,7 @@ async fn changing_bucket(homes: &[Home; 2], name: &str, history: History) -> Res
 
 async fn write(home: &Home, rows: &[Record]) -> Result<(), TestCaseError> {
     for row in rows {
-        home.records.write(row).await.map_err(|error| TestCaseError::fail(error.to_string()))?;
+        home.records.write(row, harness::deadline()).await.map_err(|error| TestCaseError::fail(error.to_string()))?;
     }
     Ok(())
 }

@@ -55,7 +55,7 @@ async fn nobody() -> Result<(), Failed> {
     let node = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
     let home = Cassandra::new(at(&node, "pictures"));
     let row = seen("a", "", 1, "");
-    for outcome in join_all((0..50).map(|_| home.write(&row))).await {
+    for outcome in join_all((0..50).map(|_| home.write(&row, harness::deadline()))).await {
         let message = message(outcome.unwrap_err(), true);
         assert!(message.starts_with(&format!("Cassandra at {node} cannot be reached: ")), "{message}");
         assert!(message.contains("refused"), "{message}");
@@ -88,11 +88,11 @@ async fn no_tables(place: Place) -> Result<(), Failed> {
     let At::Cassandra { session, config } = &home.at else { return Err("not Cassandra".into()) };
     home.end().await?;
     let row = seen("a", &seq(1), 1, "");
-    let early = message(home.records.write(&row).await.unwrap_err(), false);
+    let early = message(home.records.write(&row, harness::deadline()).await.unwrap_err(), false);
     assert!(early.contains(&config.nodes[0]) && early.contains("run `spotter schema apply`"), "{early}");
 
     Cassandra::new(config.clone()).apply_schema(ALONE, Layout::default()).await?;
-    home.records.write(&row).await?;
+    home.records.write(&row, harness::deadline()).await?;
     assert_eq!(home.history("a").await, [row]);
 
     let later = format!("UPDATE {}.layout SET schema_version = 7 WHERE one = 'layout'", config.keyspace);
@@ -107,7 +107,7 @@ async fn layout_stays(place: Place) -> Result<(), Failed> {
     let At::Cassandra { config, .. } = &home.at else { return Err("not Cassandra".into()) };
     let layout = place.layout();
     let row = seen("a", &seq(1), 1, "");
-    home.records.write(&row).await?;
+    home.records.write(&row, harness::deadline()).await?;
     let other = Cassandra::new(config.clone());
     other.apply_schema(ALONE, layout).await?;
     let refused = other.apply_schema(ALONE, Layout { shards: layout.shards + 1, ..layout }).await.unwrap_err();
@@ -121,15 +121,15 @@ async fn logs_first(place: Place) -> Result<(), Failed> {
     let home = place.fresh().await?;
     let At::Cassandra { session, config } = &home.at else { return Err("not Cassandra".into()) };
     let (first, second) = (seen("a", &seq(1), 1, ""), seen("a", &seq(2), 2, ""));
-    home.records.write(&first).await?;
+    home.records.write(&first, harness::deadline()).await?;
     for table in ["by_label", "slots"] {
         session.query_unpaged(format!("DROP TABLE {}.{table}", config.keyspace), ()).await?;
         let other: Arc<dyn Records> = home.again();
-        other.write(&second).await.unwrap_err();
+        other.write(&second, harness::deadline()).await.unwrap_err();
         assert_eq!(home.history("a").await, std::slice::from_ref(&first));
         Cassandra::new(config.clone()).apply_schema(ALONE, place.layout()).await?;
     }
-    home.again().write(&second).await?;
+    home.again().write(&second, harness::deadline()).await?;
     assert_eq!(home.history("a").await, [second, first]);
     home.end().await
 }

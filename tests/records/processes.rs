@@ -34,7 +34,7 @@ pub(super) fn child() -> Option<Trial> {
             let home = Embedded::open(Path::new(path))?;
             let mut stdout = std::io::stdout();
             for n in 0..rows {
-                home.write(&seen(key, &seq(n), n as i64, "")).await?;
+                home.write(&seen(key, &seq(n), n as i64, ""), harness::deadline()).await?;
                 writeln!(stdout, "written {n}")?;
             }
             Ok(())

@@ -11,6 +11,7 @@ mod session;
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use async_trait::async_trait;
 use futures_util::future::{BoxFuture, FutureExt, Shared, try_join_all};
@@ -105,7 +106,7 @@ impl Cassandra {
 
 #[async_trait]
 impl Records for Cassandra {
-    async fn write(&self, record: &Record) -> Result<(), RecordsError> {
+    async fn write(&self, record: &Record, _deadline: Instant) -> Result<(), RecordsError> {
         let ready = self.ready().await?;
         let hash = object_hash(&record.bucket, &record.key);
         let slot = ready.layout.slot(record.order.event_time);
@@ -123,6 +124,10 @@ impl Records for Cassandra {
             self.write_slot(&ready, slot),
         )?;
         ready.write(&ready.statements.insert_by_object, &by_object).await
+    }
+
+    async fn available(&self) -> Result<(), RecordsError> {
+        self.ready().await?.probe().await
     }
 
     async fn rows(&self, bucket: &str, key: &str, after: Option<&Record>) -> Result<Vec<Record>, RecordsError> {

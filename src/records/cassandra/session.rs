@@ -78,6 +78,12 @@ impl Ready {
         Ok(Ready { session, at, layout, statements })
     }
 
+    /// Whether a quorum answers and the tables are there.
+    pub(super) async fn probe(&self) -> Result<(), RecordsError> {
+        let layout = Layout::read(self.session.get_session(), &self.at).await?;
+        layout.map(drop).ok_or_else(|| self.at.no_schema())
+    }
+
     pub(super) async fn write(&self, insert: &Statement, values: impl SerializeRow) -> Result<(), RecordsError> {
         let done = self.session.execute_unpaged(insert.clone(), values).await;
         done.map(drop).map_err(|error| self.at.executing(&error))

@@ -2,6 +2,10 @@
 
 use super::*;
 
+fn deadline() -> Instant {
+    Instant::now() + Duration::from_secs(60)
+}
+
 fn row(version: &str) -> Record {
     Record {
         bucket: "pictures".into(),
@@ -91,13 +95,13 @@ async fn a_full_disk_may_pass() {
     pages(8).await.unwrap();
     let mut refused = None;
     for version in 0..20 {
-        refused = refused.or(home.write(&row(&version.to_string())).await.err());
+        refused = refused.or(home.write(&row(&version.to_string()), deadline()).await.err());
     }
     let Some(RecordsError::Unavailable(message)) = refused else { panic!("{refused:?}") };
     assert!(message.contains("the disk is full"), "{message}");
 
     pages(1_000_000).await.unwrap();
-    home.write(&row("later")).await.unwrap();
+    home.write(&row("later"), deadline()).await.unwrap();
 }
 
 #[tokio::test]
@@ -106,7 +110,7 @@ async fn a_file_that_cannot_be_written_is_named() {
     let home = Embedded::open(&folder.path().join("records.sqlite")).unwrap();
     // What SQLite says of a read-only file too; permissions do not stop root.
     home.on(|file| &file.writer, |connection| connection.pragma_update(None, "query_only", true)).await.unwrap();
-    let Err(RecordsError::Broken(message)) = home.write(&row("1")).await else { panic!() };
+    let Err(RecordsError::Broken(message)) = home.write(&row("1"), deadline()).await else { panic!() };
     assert!(message.contains("records.sqlite cannot be written"), "{message}");
 }
 
@@ -114,7 +118,7 @@ async fn a_file_that_cannot_be_written_is_named() {
 async fn an_unknown_status_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let home = Embedded::open(&folder.path().join("records.sqlite")).unwrap();
-    home.write(&row("1")).await.unwrap();
+    home.write(&row("1"), deadline()).await.unwrap();
     let spoil = |connection: &mut Connection| connection.execute("UPDATE records SET status = 'dreamt'", []);
     home.on(|file| &file.writer, spoil).await.unwrap();
     let Err(RecordsError::Broken(message)) = home.rows("pictures", "7.png", None).await else { panic!() };
