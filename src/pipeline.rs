@@ -1,5 +1,7 @@
 //! One object's way, from its event to its outcome. Knows no envelope and no command line.
 
+mod after;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,6 +13,7 @@ use crate::event::{Change, ObjectEvent, Timestamp};
 use crate::objects::{FetchError, Head, Object, Objects, Pinned};
 use crate::record::{self, Order, Record, Subject};
 use crate::records::{self, Records, RecordsError};
+pub use after::After;
 
 /// Bytes of objects that are in memory at once; one object may be larger.
 const FETCHED_BYTES: u64 = 128_000_000;
@@ -23,6 +26,7 @@ pub struct Pipeline {
     model: Arc<Model>,
     limits: Limits,
     max_bytes: u64,
+    after: After,
     /// A permit a processor.
     classifying: Arc<Semaphore>,
     /// A permit a kilobyte of objects that are in memory.
@@ -55,6 +59,8 @@ pub struct Steps {
     /// Decoding, preprocessing and the model.
     pub classify: Duration,
     pub write: Duration,
+    /// Tags and telling others.
+    pub tell: Duration,
 }
 
 /// How far one object has come.
@@ -75,7 +81,12 @@ impl Pipeline {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let classifying = Arc::new(Semaphore::new(processors));
         let fetched = Semaphore::new((FETCHED_BYTES / PERMIT_BYTES) as usize);
-        Pipeline { objects, records, model, limits, max_bytes, classifying, fetched }
+        Pipeline { objects, records, model, limits, max_bytes, after: After::default(), classifying, fetched }
+    }
+
+    /// What happens once a record is written.
+    pub fn followed_by(self, after: After) -> Pipeline {
+        Pipeline { after, ..self }
     }
 
     /// The outcome comes by `deadline`: what hangs until then may pass.
@@ -173,9 +184,16 @@ impl Pipeline {
         let started = Instant::now();
         let written = self.records.write(&record, way.deadline).await;
         way.steps.write = started.elapsed();
-        match written {
+        if let Err(error) = written {
+            return Outcome::Retry(error.to_string());
+        }
+        way.doing = "telling of its record";
+        let started = Instant::now();
+        let followed = self.after.follow(&*self.objects, &record, way.deadline).await;
+        way.steps.tell = started.elapsed();
+        match followed {
             Ok(()) => Outcome::Recorded(Box::new(record)),
-            Err(error) => Outcome::Retry(error.to_string()),
+            Err(why) => Outcome::Retry(why),
         }
     }
 }

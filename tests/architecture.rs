@@ -20,6 +20,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("records", &["event", "record"]),
     ("notify", &["objects", "record", "records"]),
     ("pipeline", &["classifier", "decode", "event", "notify", "objects", "record", "records"]),
+    ("backfill", &["event", "objects", "pipeline", "record", "records"]),
     ("telemetry", &["event", "pipeline", "record"]),
     ("function", &["event", "pipeline", "telemetry"]),
     ("config", &["decode", "event", "notify", "objects", "records"]),
@@ -27,11 +28,13 @@ const MODULES: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
+            "backfill",
             "classifier",
             "config",
             "event",
             "function",
             "local",
+            "notify",
             "objects",
             "pipeline",
             "record",

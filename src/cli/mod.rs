@@ -1,5 +1,6 @@
 //! The command line: one file a command, thin. Data goes to stdout, the rest to stderr.
 
+mod backfill;
 mod classify;
 mod demo;
 mod env;
@@ -65,6 +66,8 @@ enum Command {
     List(list::List),
     /// How many records of each kind
     Stats(stats::Stats),
+    /// Record what is in a bucket and not in the records, without events
+    Backfill(backfill::Backfill),
     /// Handle an event from a file, as the function would
     Invoke(invoke::Invoke),
     /// Make the event that an object's creation would have sent
@@ -143,6 +146,7 @@ async fn run(globals: Globals, command: Command) -> Result<(), Failure> {
         Command::Get(get) => get.run(&settings).await,
         Command::List(list) => list.run(&settings).await,
         Command::Stats(stats) => stats.run(&settings).await,
+        Command::Backfill(backfill) => backfill.run(&settings).await,
         Command::Invoke(invoke) => invoke.run(&settings).await,
         Command::Event(event) => event.run(&settings).await,
         Command::Model(command) => command.run(&settings),

@@ -13,6 +13,7 @@ use super::failure::Failure;
 use super::output::{line, note, short_row, visible};
 use super::{env, home};
 use crate::config::Settings;
+use crate::event::ObjectEvent;
 use crate::function::Answer;
 use crate::local::page::{self, PageState, loopback_hosts};
 use crate::local::{Credentials, Endpoint, Store, client, dispatch};
@@ -121,7 +122,7 @@ fn forget(file: &Path) {
 }
 
 /// Ctrl-C, or a polite kill.
-async fn interrupted() -> io::Result<()> {
+pub(super) async fn interrupted() -> io::Result<()> {
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     tokio::select! {
         interrupted = tokio::signal::ctrl_c() => interrupted,
@@ -131,21 +132,25 @@ async fn interrupted() -> io::Result<()> {
 
 /// One line an object, as it happens.
 fn print(answer: &Answer) {
-    for (event, Handled { outcome, steps }) in &answer.objects {
-        let told = match outcome {
-            Outcome::Recorded(record) => format!("{}  {}", short_row(record).join("  "), took(steps)),
-            Outcome::Superseded(why) => format!("superseded: {why}"),
-            Outcome::Ignored(why) => format!("s3://{}/{}  ignored: {why}", event.bucket, event.key),
-            Outcome::Retry(why) => format!("s3://{}/{}  will be tried again: {why}", event.bucket, event.key),
-        };
-        let now = OffsetDateTime::now_utc();
-        // The terminal may be gone; the work goes on.
-        let time = format!("{:02}:{:02}:{:02}", now.hour(), now.minute(), now.second());
-        let _ = line(&format!("{time}  {}", visible(&told)));
+    for (event, handled) in &answer.objects {
+        print_object(event, handled);
     }
     if let (Err(error), true) = (&answer.body, answer.objects.is_empty()) {
         note(&format!("spotter: {error}"));
     }
+}
+
+pub(super) fn print_object(event: &ObjectEvent, Handled { outcome, steps }: &Handled) {
+    let told = match outcome {
+        Outcome::Recorded(record) => format!("{}  {}", short_row(record).join("  "), took(steps)),
+        Outcome::Superseded(why) => format!("superseded: {why}"),
+        Outcome::Ignored(why) => format!("s3://{}/{}  ignored: {why}", event.bucket, event.key),
+        Outcome::Retry(why) => format!("s3://{}/{}  will be tried again: {why}", event.bucket, event.key),
+    };
+    let now = OffsetDateTime::now_utc();
+    // The terminal may be gone; the work goes on.
+    let time = format!("{:02}:{:02}:{:02}", now.hour(), now.minute(), now.second());
+    let _ = line(&format!("{time}  {}", visible(&told)));
 }
 
 fn took(steps: &Steps) -> String {

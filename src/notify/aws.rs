@@ -1,6 +1,7 @@
 //! Topics, queues and buses, through the AWS SDK. Each has the client of its ARN's region, made when first needed.
 
 use aws_config::{BehaviorVersion, Region, SdkConfig, timeout::TimeoutConfig};
+use aws_sdk_eventbridge::error::ProvideErrorMetadata;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use aws_smithy_runtime_api::client::result::SdkError;
 use tokio::sync::OnceCell;
@@ -120,7 +121,7 @@ async fn sdk_config(arn: &Arn, profile: Option<&str>) -> SdkConfig {
 
 fn problem<E, R>(error: &SdkError<E, R>) -> String
 where
-    E: aws_sdk_sns::error::ProvideErrorMetadata + std::error::Error + 'static,
+    E: ProvideErrorMetadata + std::error::Error + 'static,
     R: std::fmt::Debug,
 {
     match (error, error.code()) {
