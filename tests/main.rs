@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)] // A panic is a failed test.
 
 mod architecture;
+mod backfill;
 mod cli;
 mod cloud;
 mod convergence;
@@ -11,6 +12,7 @@ mod events;
 mod function;
 mod harness;
 mod model;
+mod notify;
 mod page;
 mod pictures;
 mod records;
@@ -23,11 +25,13 @@ fn main() -> std::process::ExitCode {
     }
     let mut trials = Vec::new();
     trials.extend(architecture::trials());
+    trials.extend(backfill::trials());
     trials.extend(cli::trials());
     trials.extend(convergence::trials());
     trials.extend(events::trials());
     trials.extend(function::trials());
     trials.extend(model::trials());
+    trials.extend(notify::trials());
     trials.extend(page::trials());
     trials.extend(pictures::trials());
     trials.extend(records::trials());
