@@ -1,14 +1,20 @@
 //! The only place that reads the environment. A bad value is an error that names its variable.
 
+mod notify;
+
 use std::ffi::OsString;
 use std::net::Ipv6Addr;
 use std::path::PathBuf;
 
 use crate::decode::Limits;
 use crate::event::EventBridgeKeys;
-use crate::notify::{NotifyConfig, Only, Secret, Target};
+use crate::notify::NotifyConfig;
 use crate::objects::S3Settings;
-use crate::records::cassandra::{CassandraConfig, Login};
+use crate::records::cassandra::{CassandraConfig, Login, Tls};
+
+pub use crate::records::cassandra::{
+    CA_VARIABLE as CASSANDRA_CA, DATACENTER_VARIABLE as CASSANDRA_DC, TLS_VARIABLE as CASSANDRA_TLS,
+};
 
 /// The binary's name, and the data folder's.
 pub const PROGRAM: &str = "spotter";
@@ -94,7 +100,7 @@ impl Settings {
             },
             limits: number(&get, MAX_PIXELS)?.map_or_else(Limits::default, |pixels| Limits { pixels }),
             max_bytes: number(&get, MAX_BYTES)?.unwrap_or(DEFAULT_MAX_BYTES),
-            notify: notify(&get)?,
+            notify: notify::notify(&get)?,
             tag: choice(&get, TAG, &[("on", true), ("off", false)])?.unwrap_or(false),
         })
     }
@@ -124,7 +130,19 @@ fn cassandra(get: &impl Variables) -> Result<Option<CassandraConfig>, ConfigErro
         let problem = "use up to 48 lower-case letters, digits and underscores, a letter first";
         return Err(error(KEYSPACE, &keyspace, problem));
     }
-    Ok(Some(CassandraConfig { nodes: nodes_of(&nodes)?, keyspace, login }))
+    let (tls, datacenter) = (tls(get)?, text(get, CASSANDRA_DC)?);
+    Ok(Some(CassandraConfig { nodes: nodes_of(&nodes)?, keyspace, login, tls, datacenter }))
+}
+
+/// A CA's file is enough to ask for TLS.
+fn tls(get: &impl Variables) -> Result<Option<Tls>, ConfigError> {
+    let on = choice(get, CASSANDRA_TLS, &[("on", true), ("off", false)])?;
+    match (on, get(CASSANDRA_CA).map(PathBuf::from)) {
+        (Some(false), Some(_)) => Err(error(CASSANDRA_TLS, "off", format!("{CASSANDRA_CA} is set as well"))),
+        (_, Some(file)) => Ok(Some(Tls::Ca(file))),
+        (Some(true), None) => Ok(Some(Tls::System)),
+        (_, None) => Ok(None),
+    }
 }
 
 /// `host`, `host:port`, `[v6]:port`, comma-separated; the port is 9042 if not said.
@@ -150,32 +168,6 @@ fn nodes_of(text: &str) -> Result<Vec<String>, ConfigError> {
         if host.is_empty() || !known { Err(bad()) } else { Ok(format!("{host}:{port}")) }
     };
     text.split(',').map(node).collect()
-}
-
-fn notify(get: &impl Variables) -> Result<Option<NotifyConfig>, ConfigError> {
-    let Some(told) = text(get, NOTIFY)? else {
-        let idle = [NOTIFY_ONLY, NOTIFY_SECRET].into_iter().find(|name| get(name).is_some());
-        return match idle {
-            Some(name) => Err(error(NOTIFY, "", format!("{name} is set without it"))),
-            None => Ok(None),
-        };
-    };
-    let target = |word: &str| {
-        let word = word.trim();
-        // A URL may be a secret, so only ARNs are repeated.
-        let shown = if word.starts_with("arn:") { word } else { "…" };
-        word.parse().map_err(|problem: String| error(NOTIFY, shown, problem))
-    };
-    let targets = told.split(',').map(target).collect::<Result<Vec<Target>, _>>()?;
-    let only = match text(get, NOTIFY_ONLY)? {
-        Some(words) => words.parse().map_err(|problem: String| error(NOTIFY_ONLY, &words, problem))?,
-        None => Only::default(),
-    };
-    let secret = text(get, NOTIFY_SECRET)?.map(Secret::new);
-    if secret.is_some() && !targets.iter().any(|target| matches!(target, Target::Url(_))) {
-        return Err(error(NOTIFY_SECRET, "…", format!("signs what goes to URLs, and {NOTIFY} names none")));
-    }
-    Ok(Some(NotifyConfig { targets, only, secret }))
 }
 
 /// Unquoted CQL names keep their case only in lower case.
@@ -250,34 +242,25 @@ mod tests {
         let login = error(&[(CASSANDRA, "bob:hunter2@db:9042")]);
         assert!(login.contains(CASSANDRA_PASSWORD) && !login.contains("hunter2"), "{login}");
         assert!(error(&[(CASSANDRA, "a"), (KEYSPACE, "x; DROP")]).contains("SPOTTER_KEYSPACE"));
+        assert_eq!(error(&[(TAG, "yes")]), "SPOTTER_TAG=\"yes\": must be on or off");
+        assert!(read(&[(TAG, "on")]).unwrap().tag && !read(&[]).unwrap().tag);
         assert!(error(&[(CASSANDRA, "a"), (CASSANDRA_PASSWORD, "p")]).contains("SPOTTER_CASSANDRA_USER"));
     }
 
     #[test]
-    fn nobody_is_told_unless_named() {
-        let settings = read(&[]).unwrap();
-        assert!(settings.notify.is_none() && !settings.tag);
-        assert!(read(&[(TAG, "on")]).unwrap().tag);
-        let (queue, url) = ("arn:aws:sqs:eu-central-1:111122223333:seen", "https://example.com/token");
-        let told = format!("{queue}, {url}");
-        let notify = read(&[(NOTIFY, &told), (NOTIFY_ONLY, "unsure,label:7"), (NOTIFY_SECRET, "hunter2")]);
-        let notify = notify.unwrap().notify.unwrap();
-        assert_eq!(format!("{:?}", notify.targets), format!("[{queue}, https://example.com]"));
-        assert!(notify.names_queue(queue) && !notify.names_queue("arn:aws:sqs:eu-central-1:111122223333:in"));
-        assert!(!format!("{notify:?}").contains("hunter2") && !format!("{notify:?}").contains("token"));
-    }
-
-    #[test]
-    fn bad_words_of_whom_to_tell_are_named_and_secrets_are_not() {
-        let error = |variables: &[(&str, &str)]| read(variables).unwrap_err();
-        assert!(error(&[(NOTIFY, "arn:aws:s3:::b")]).starts_with("SPOTTER_NOTIFY=\"arn:aws:s3:::b\": must be the ARN"));
-        let plain = error(&[(NOTIFY, "http://example.com/token")]);
-        assert!(plain.contains("use https") && !plain.contains("token"), "{plain}");
-        assert!(error(&[(NOTIFY, "https://x"), (NOTIFY_ONLY, "seven")]).contains("SPOTTER_NOTIFY_ONLY=\"seven\""));
-        assert_eq!(error(&[(NOTIFY_ONLY, "unsure")]), "SPOTTER_NOTIFY=\"\": SPOTTER_NOTIFY_ONLY is set without it");
-        let idle = error(&[(NOTIFY, "arn:aws:sqs:r:1:q"), (NOTIFY_SECRET, "hunter2")]);
-        assert!(idle.contains(NOTIFY_SECRET) && !idle.contains("hunter2"), "{idle}");
-        assert_eq!(error(&[(TAG, "yes")]), "SPOTTER_TAG=\"yes\": must be on or off");
+    fn a_ca_asks_for_tls() {
+        let tls = |variables: &[(&str, &str)]| {
+            read(&[&[(CASSANDRA, "a")], variables].concat()).map(|settings| settings.cassandra.unwrap().tls)
+        };
+        assert_eq!(tls(&[]), Ok(None));
+        assert_eq!(tls(&[(CASSANDRA_TLS, "off")]), Ok(None));
+        assert_eq!(tls(&[(CASSANDRA_TLS, "on")]), Ok(Some(Tls::System)));
+        for on in [&[(CASSANDRA_CA, "ca.pem")][..], &[(CASSANDRA_CA, "ca.pem"), (CASSANDRA_TLS, "on")]] {
+            assert_eq!(tls(on), Ok(Some(Tls::Ca("ca.pem".into()))));
+        }
+        let both = tls(&[(CASSANDRA_CA, "ca.pem"), (CASSANDRA_TLS, "off")]).unwrap_err();
+        assert!(both.contains("SPOTTER_CASSANDRA_TLS") && both.contains("SPOTTER_CASSANDRA_CA"), "{both}");
+        assert!(tls(&[(CASSANDRA_TLS, "yes")]).unwrap_err().contains("must be on or off"));
     }
 
     #[cfg(unix)]

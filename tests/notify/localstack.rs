@@ -1,4 +1,4 @@
-//! Real queues, topics, buses and tags: LocalStack, where `SPOTTER_TEST_LOCALSTACK` says.
+//! Real queues, topics, buses and tags, in LocalStack.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -18,21 +18,19 @@ use tempfile::TempDir;
 
 use crate::cli::spotter;
 use crate::cloud::{pipeline, sample};
-use crate::harness::{deadline, needs, on_runtime};
+use crate::harness::{deadline, localstack, needs, on_runtime};
 
 const REGION: &str = "us-east-1";
 const ACCOUNT: &str = "000000000000";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub fn trials() -> Vec<Trial> {
-    let endpoint = || {
-        std::env::var("SPOTTER_TEST_LOCALSTACK")
-            .map_err(|_| "set SPOTTER_TEST_LOCALSTACK=http://host:port of a LocalStack".to_owned())
-    };
     vec![
-        needs("notify::localstack::queues_topics_and_buses_are_told", endpoint(), |url| on_runtime(told(url))),
-        needs("notify::localstack::tags_keep_to_their_object_and_start_no_loop", endpoint(), |url| {
-            on_runtime(tags(url))
+        needs("notify::localstack::queues_topics_and_buses_are_told", localstack::endpoint(), |part| {
+            on_runtime(told(part.get()?))
+        }),
+        needs("notify::localstack::tags_keep_to_their_object_and_start_no_loop", localstack::endpoint(), |part| {
+            on_runtime(tags(part.get()?))
         }),
     ]
 }
@@ -47,10 +45,10 @@ struct Stack {
 }
 
 impl Stack {
-    async fn new(url: String, test: &str) -> Result<Stack, Failed> {
+    async fn new(url: &str, test: &str) -> Result<Stack, Failed> {
         let key = aws_sdk_s3::config::Credentials::new("test", "test", None, None, "test");
         let config = aws_config::defaults(BehaviorVersion::latest())
-            .endpoint_url(&url)
+            .endpoint_url(url)
             .region(Region::new(REGION))
             .credentials_provider(key)
             .load()
@@ -60,7 +58,7 @@ impl Stack {
         let stamp = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_nanos();
         let name = format!("{test}-{stamp}");
         s3.create_bucket().bucket(&name).send().await?;
-        Ok(Stack { url, name, s3, sqs: aws_sdk_sqs::Client::new(&config), config })
+        Ok(Stack { url: url.into(), name, s3, sqs: aws_sdk_sqs::Client::new(&config), config })
     }
 
     /// The URL and the ARN of a new queue.
@@ -114,7 +112,7 @@ fn body(message: &Message) -> Result<Value, Failed> {
     Ok(serde_json::from_str(message.body().unwrap_or_default())?)
 }
 
-async fn told(url: String) -> Result<(), Failed> {
+async fn told(url: &str) -> Result<(), Failed> {
     let stack = Stack::new(url, "told").await?;
     let (queue, queue_arn) = stack.queue("queue", false).await?;
     let (fifo, fifo_arn) = stack.queue("fifo", true).await?;
@@ -172,7 +170,7 @@ async fn told(url: String) -> Result<(), Failed> {
     Ok(())
 }
 
-async fn tags(url: String) -> Result<(), Failed> {
+async fn tags(url: &str) -> Result<(), Failed> {
     let stack = Stack::new(url, "tags").await?;
     let (queue, queue_arn) = stack.queue("queue", false).await?;
     let versions = s3::VersioningConfiguration::builder().status(s3::BucketVersioningStatus::Enabled).build();
