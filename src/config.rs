@@ -1,11 +1,13 @@
 //! The only place that reads the environment. A bad value is an error that names its variable.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::net::Ipv6Addr;
 use std::path::PathBuf;
 
 use crate::decode::Limits;
 use crate::event::EventBridgeKeys;
+use crate::filter::{Filter, Glob};
 use crate::objects::S3Settings;
 use crate::records::cassandra::{CassandraConfig, Login};
 
@@ -22,8 +24,14 @@ pub const EVENTBRIDGE_KEYS: &str = "SPOTTER_EVENTBRIDGE_KEYS";
 pub const S3_ADDRESSING: &str = "SPOTTER_S3_ADDRESSING";
 pub const MAX_PIXELS: &str = "SPOTTER_MAX_PIXELS";
 pub const MAX_BYTES: &str = "SPOTTER_MAX_BYTES";
+pub const INCLUDE: &str = "SPOTTER_INCLUDE";
+pub const EXCLUDE: &str = "SPOTTER_EXCLUDE";
+pub const QUEUE: &str = "SPOTTER_QUEUE";
+pub const WEBHOOK_TOKEN: &str = "SPOTTER_WEBHOOK_TOKEN";
 /// The AWS SDK reads these itself; that one is set decides the default of `SPOTTER_S3_ADDRESSING`.
 const ENDPOINTS: [&str; 2] = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"];
+/// The SDK reads these, too; where one is set, a queue's URL does not say where the queue is.
+const QUEUE_ENDPOINTS: [&str; 2] = ["AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL"];
 
 pub const DEFAULT_KEYSPACE: &str = "spotter";
 const DEFAULT_CASSANDRA_PORT: u16 = 9042;
@@ -43,6 +51,24 @@ pub struct Settings {
     pub limits: Limits,
     /// Larger objects are not fetched.
     pub max_bytes: u64,
+    /// Other objects are not looked at.
+    pub filter: Filter,
+    /// URL or name of the queue that `worker` consumes.
+    pub queue: Option<String>,
+    /// The SDK finds a custom endpoint for the queue in the environment.
+    pub queue_endpoint_in_env: bool,
+    /// What whoever calls the webhook must know.
+    pub webhook_token: Option<Secret>,
+}
+
+/// Text that no log, error or `Debug` shows.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(pub String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
 }
 
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -85,6 +111,10 @@ impl Settings {
             },
             limits: number(&get, MAX_PIXELS)?.map_or_else(Limits::default, |pixels| Limits { pixels }),
             max_bytes: number(&get, MAX_BYTES)?.unwrap_or(DEFAULT_MAX_BYTES),
+            filter: Filter { include: globs(&get, INCLUDE)?, exclude: globs(&get, EXCLUDE)? },
+            queue: text(&get, QUEUE)?,
+            queue_endpoint_in_env: QUEUE_ENDPOINTS.into_iter().any(|name| get(name).is_some()),
+            webhook_token: secret(&get, WEBHOOK_TOKEN)?,
         })
     }
 }
@@ -94,6 +124,19 @@ fn text(get: &impl Variables, variable: &'static str) -> Result<Option<String>, 
         value.into_string().map_err(|value| error(variable, &value.to_string_lossy(), "must be UTF-8 text"))
     };
     get(variable).map(text).transpose()
+}
+
+/// Unlike [`text`], its errors do not repeat the value.
+fn secret(get: &impl Variables, variable: &'static str) -> Result<Option<Secret>, ConfigError> {
+    let text = |value: OsString| value.into_string().map_err(|_| error(variable, "…", "must be UTF-8 text"));
+    Ok(get(variable).map(text).transpose()?.map(Secret))
+}
+
+fn globs(get: &impl Variables, variable: &'static str) -> Result<Vec<Glob>, ConfigError> {
+    let Some(list) = text(get, variable)? else {
+        return Ok(Vec::new());
+    };
+    Glob::list(&list).map_err(|problem| error(variable, &list, problem.to_string()))
 }
 
 fn cassandra(get: &impl Variables) -> Result<Option<CassandraConfig>, ConfigError> {
@@ -216,6 +259,14 @@ mod tests {
         assert!(error(&[(CASSANDRA, "a"), (CASSANDRA_PASSWORD, "p")]).contains("SPOTTER_CASSANDRA_USER"));
     }
 
+    #[test]
+    fn globs_are_lists_and_a_bad_one_is_named() {
+        let filter = read(&[(INCLUDE, "*.png,photos/**"), (EXCLUDE, "*.{tmp,part}")]).unwrap().filter;
+        assert!(filter.allows("photos/7.jpg") && !filter.allows("7.jpg") && !filter.allows("photos/7.part"));
+        let error = read(&[(EXCLUDE, "*.png,[")]).unwrap_err();
+        assert!(error.starts_with("SPOTTER_EXCLUDE=\"*.png,[\": \"[\" is not a glob"), "{error}");
+    }
+
     #[cfg(unix)]
     #[test]
     fn text_must_be_utf_8_and_a_folder_need_not() {
@@ -228,7 +279,8 @@ mod tests {
 
     #[test]
     fn a_password_is_never_shown() {
-        let variables = [(CASSANDRA, "a"), (CASSANDRA_USER, "u"), (CASSANDRA_PASSWORD, "hunter2")];
+        let login = [(CASSANDRA, "a"), (CASSANDRA_USER, "u"), (CASSANDRA_PASSWORD, "hunter2")];
+        let variables = [&login[..], &[(WEBHOOK_TOKEN, "hunter2")]].concat();
         assert!(!format!("{:?}", read(&variables).unwrap()).contains("hunter2"));
         assert!(!error_of_short_login().contains("hunter2"));
     }

@@ -47,6 +47,7 @@ async fn init() -> Result<Function, String> {
     tokio::spawn(async move { connecting.connect().await });
     let model = Arc::new(Model::load(settings.model.as_deref()).map_err(|error| error.to_string())?);
     let objects = Arc::new(S3Objects::connect(&settings.s3).await);
-    let pipeline = Pipeline::new(objects, records, model, settings.limits, settings.max_bytes);
+    let pipeline =
+        Pipeline::new(objects, records, model, settings.limits, settings.max_bytes).filtered(settings.filter);
     Ok(Function::new(pipeline, settings.eventbridge_keys))
 }

@@ -79,6 +79,7 @@ pub(super) fn function(
     model: Arc<Model>,
 ) -> Function {
     let pipeline = Pipeline::new(objects, records, model, settings.limits, settings.max_bytes);
+    let pipeline = pipeline.filtered(settings.filter.clone());
     Function::new(pipeline, settings.eventbridge_keys)
 }
 

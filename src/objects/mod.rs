@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use crate::event::Timestamp;
 
-pub use s3::{DEFAULT_REGION, S3Objects, S3Settings, unanswered};
+pub use s3::{DEFAULT_REGION, S3Objects, S3Settings, causes, sdk_config, unanswered};
 
 /// The port to the bucket.
 #[async_trait]
