@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 
 use crate::event::{Change, ObjectEvent};
+use crate::filter::Filter;
 use crate::objects::{FetchError, Listed, Objects, Pinned};
 use crate::pipeline::{Handled, Pipeline};
 use crate::record::{Record, Status};
@@ -24,6 +25,8 @@ pub struct Backfill {
     pub model: String,
     pub bucket: String,
     pub prefix: String,
+    /// What it leaves out is not there.
+    pub filter: Filter,
     /// Objects that are under way at once.
     pub concurrency: usize,
 }
@@ -97,17 +100,11 @@ impl Backfill {
     /// has shown. Reads every sighting of the model once, and asks the bucket itself for each suspect, which may have
     /// come since.
     pub fn orphans<'a>(&'a self, seen: &'a Seen) -> BoxStream<'a, Result<Record, BackfillError>> {
-        let all = Listing {
-            model: self.model.clone(),
-            label: None,
-            since: None,
-            until: None,
-            limit: ROWS,
-            after: None,
-        };
+        let all =
+            Listing { model: self.model.clone(), label: None, since: None, until: None, limit: ROWS, after: None };
         let rows = records::listed(&*self.records, all).map_err(BackfillError::from);
         let suspects = rows.try_filter(|row| {
-            let ours = row.bucket == self.bucket && row.key.starts_with(&self.prefix);
+            let ours = row.bucket == self.bucket && row.key.starts_with(&self.prefix) && self.filter.allows(&row.key);
             std::future::ready(ours && !seen.contains(&row.bucket, &row.key))
         });
         let orphans = suspects.map_ok(move |row| async move { Ok(self.is_orphan(&row).await?.then_some(row)) });
@@ -119,7 +116,8 @@ impl Backfill {
         let pages = stream::try_unfold(Some(None::<String>), move |from| async move {
             let Some(after) = from else { return Ok::<_, BackfillError>(None) };
             let page = self.objects.list(&self.bucket, &self.prefix, after.as_deref()).await?;
-            Ok(Some((stream::iter(page.objects.into_iter().map(Ok)), page.next.map(Some))))
+            let objects = page.objects.into_iter().filter(|listed| self.filter.allows(&listed.key)).map(Ok);
+            Ok(Some((stream::iter(objects), page.next.map(Some))))
         });
         pages.try_flatten().boxed()
     }

@@ -18,6 +18,7 @@ pub mod cli;
 pub mod config;
 pub mod decode;
 pub mod event;
+pub mod filter;
 pub mod function;
 #[cfg(feature = "cli")]
 pub mod local;
@@ -28,3 +29,5 @@ pub mod preprocess;
 pub mod record;
 pub mod records;
 pub mod telemetry;
+#[cfg(feature = "cli")]
+pub mod worker;

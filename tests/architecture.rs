@@ -46,7 +46,7 @@ const MODULES: &[(&str, &[&str])] = &[
 
 /// What belongs to somebody: where a path below `src` starts with one of these, it may be named.
 const OWNED: &[(&str, &[&str])] = &[
-    ("aws_config", &["notify/aws.rs", "objects/"]),
+    ("aws_config", &["objects/"]),
     ("aws_sdk_eventbridge", &["notify/aws.rs"]),
     ("aws_sdk_s3", &["objects/", "local/client.rs", "cli/demo.rs"]),
     ("aws_sdk_sns", &["notify/aws.rs"]),

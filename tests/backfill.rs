@@ -9,6 +9,7 @@ use futures_util::TryStreamExt;
 use libtest_mimic::{Failed, Trial};
 use serde_json::Value;
 use spotter::backfill::{Backfill, Gap, Seen};
+use spotter::filter::Filter;
 use spotter::objects::S3Objects;
 use spotter::pipeline::Outcome;
 use spotter::record::Status;
@@ -44,6 +45,7 @@ fn backfill(cloud: &Cloud, prefix: &str) -> Backfill {
         model: MODEL.into(),
         bucket: BUCKET.into(),
         prefix: prefix.into(),
+        filter: Filter::default(),
         concurrency: 4,
     }
 }
@@ -221,6 +223,11 @@ async fn command() -> Result<(), Failed> {
     assert!(out.starts_with("2 listed · 0 missing · 0 stale · 0 recorded · 0 failed  "), "{out}");
     let (code, _, err) = said(on(&home, &cloud, &["demo/in"]))?;
     assert_eq!((code, err.contains("did you mean s3://demo/in?")), (Some(2), true), "{err}");
+    // What is left out is not there.
+    cloud.put("in/8.tmp", &sample("8.bmp")?).await?;
+    let (_, out, _) = said(on(&home, &cloud, &["s3://demo", "--exclude", "*.tmp", "--include", "in/**"]))?;
+    assert!(out.starts_with("2 listed · 0 missing"), "{out}");
+    cloud.s3.delete_object().bucket(BUCKET).key("in/8.tmp").send().await?;
     // Who is to be told and does not listen: the object is not done, and said.
     cloud.put("in/1.png", &sample("1.png")?).await?;
     let mut deaf = on(&home, &cloud, &["s3://demo"]);
@@ -244,7 +251,8 @@ async fn dry_run() -> Result<(), Failed> {
     let (code, out, err) = said(on(&home, &cloud, &["s3://demo", "--dry-run", "--format", "table"]))?;
     assert_eq!(code, Some(0), "{err}");
     let lines: Vec<&str> = out.lines().collect();
-    let expected = ["missing   s3://demo/new\\u{a}.png", "stale     s3://demo/stale \"1\".png", "orphaned  s3://demo/gone.png"];
+    let expected =
+        ["missing   s3://demo/new\\u{a}.png", "stale     s3://demo/stale \"1\".png", "orphaned  s3://demo/gone.png"];
     assert_eq!(lines[..3], expected, "{out}");
     assert!(lines[3].starts_with("2 listed · 1 missing · 1 stale · 1 orphaned  "), "{out}");
     let (_, out, err) = said(on(&home, &cloud, &["s3://demo", "--dry-run", "--json"]))?;
@@ -255,7 +263,10 @@ async fn dry_run() -> Result<(), Failed> {
     assert!(found.iter().all(|line| line["etag"].is_string() && line["size"].is_u64()), "{out}");
     assert!(err.contains("1 orphaned"), "the summary is no data: {err}");
     let (_, out, _) = said(on(&home, &cloud, &["s3://demo", "--dry-run", "--format", "csv"]))?;
-    assert!(out.starts_with("gap,bucket,key,etag,size\n") && out.contains("stale,demo,\"stale \"\"1\"\".png\","), "{out}");
+    assert!(
+        out.starts_with("gap,bucket,key,etag,size\n") && out.contains("stale,demo,\"stale \"\"1\"\".png\","),
+        "{out}"
+    );
     let (_, out, _) = said(on(&home, &cloud, &["s3://demo", "--dry-run", "--json"]))?;
     assert_eq!(out.lines().count(), 3, "nothing was changed");
     Ok(())

@@ -31,6 +31,8 @@ pub fn trials() -> Vec<Trial> {
         Trial::test("notify::only_some_are_told", || on_runtime(only())),
         Trial::test("notify::https_needs_a_certificate_that_is_trusted", || on_runtime(https())),
         Trial::test("notify::an_entry_that_eventbridge_did_not_take_comes_again", || on_runtime(failed_entry())),
+        Trial::test("notify::a_store_without_tags_is_no_failure", || on_runtime(no_tags())),
+        Trial::test("notify::a_worker_does_not_tell_its_own_queue", own_queue),
         Trial::test("notify::what_is_told_is_no_event", || on_runtime(own_records())),
     ];
     trials.extend(localstack::trials());
@@ -44,7 +46,7 @@ fn ok() -> Script {
 fn config(url: &str, only: &str) -> Result<NotifyConfig, Failed> {
     let targets = url.split(',').map(str::parse).collect::<Result<_, _>>()?;
     let only = if only.is_empty() { Default::default() } else { only.parse()? };
-    Ok(NotifyConfig { targets, only, secret: Some(Secret::new("hunter2".into())) })
+    Ok(NotifyConfig { targets, only, secret: Some(Secret("hunter2".into())) })
 }
 
 async fn telling(url: &str, only: &str) -> Result<Cloud, Failed> {
@@ -207,8 +209,7 @@ async fn https() -> Result<(), Failed> {
     std::fs::write(folder.path().join("other.pem"), &other.ca)?;
     let other_ca = folder.path().join("other.pem");
     for variables in [[wrong.as_str(), &ca], [right.as_str(), &other_ca.to_string_lossy()]] {
-        let (code, told) =
-            invoke(&cloud, &[("SPOTTER_NOTIFY", variables[0]), ("SSL_CERT_FILE", variables[1])]).await?;
+        let (code, told) = invoke(&cloud, &[("SPOTTER_NOTIFY", variables[0]), ("SSL_CERT_FILE", variables[1])]).await?;
         assert_eq!(code, Some(1), "{told}");
         assert!(told.contains("retry  recorded, but https://") && told.contains("certificate"), "{told}");
     }
@@ -218,7 +219,8 @@ async fn https() -> Result<(), Failed> {
 
 /// The call succeeds, the entry does not: <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html>
 async fn failed_entry() -> Result<(), Failed> {
-    let refused = r#"{"FailedEntryCount":1,"Entries":[{"ErrorCode":"ThrottlingException","ErrorMessage":"Too fast."}]}"#;
+    let refused =
+        r#"{"FailedEntryCount":1,"Entries":[{"ErrorCode":"ThrottlingException","ErrorMessage":"Too fast."}]}"#;
     let taken = r#"{"FailedEntryCount":0,"Entries":[{"EventId":"1"}]}"#;
     let bus = Receiver::http(Script(vec![(200, refused), (200, taken)]))?;
     let cloud = Cloud::start().await?;
@@ -235,6 +237,33 @@ async fn failed_entry() -> Result<(), Failed> {
     assert_eq!((&entry["Source"], &entry["DetailType"]), (&json!("spotter"), &json!("Spotter Record")));
     let detail: Value = serde_json::from_str(entry["Detail"].as_str().unwrap_or_default())?;
     assert_eq!((&detail["key"], &detail["label"]), (&json!("8.bmp"), &json!("8")));
+    Ok(())
+}
+
+/// The endpoint in this process has no tags, as some stores have none.
+async fn no_tags() -> Result<(), Failed> {
+    let receiver = Receiver::http(ok())?;
+    let mut cloud = Cloud::start().await?;
+    let notifier = Notifier::new(config(&format!("http://{}/", receiver.address), "")?, None);
+    cloud.followed_by(true, Some(notifier))?;
+    recorded(&upload(&cloud, "a.png", "1.png").await?)?;
+    assert_eq!(receiver.received().len(), 1, "and others are told");
+    let (code, told) = invoke(&cloud, &[("SPOTTER_TAG", "on"), ("RUST_LOG", "warn")]).await?;
+    assert_eq!(code, Some(0), "{told}");
+    assert!(told.contains("objects are recorded without tags") && told.contains("NotImplemented"), "{told}");
+    Ok(())
+}
+
+fn own_queue() -> Result<(), Failed> {
+    let home = TempDir::new()?;
+    let queue = "http://127.0.0.1:1/000000000000/in";
+    let output = spotter(&home)
+        .args(["worker", "--queue", queue])
+        .env("SPOTTER_NOTIFY", "arn:aws:sqs:us-east-1:000000000000:seen,arn:aws:sqs:us-east-1:000000000000:in")
+        .output()?;
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told.contains(&format!("SPOTTER_NOTIFY names the queue that is consumed, {queue}")), "{told}");
     Ok(())
 }
 

@@ -49,6 +49,8 @@ async fn init() -> Result<Function, String> {
     let model = Arc::new(Model::load(settings.model.as_deref()).map_err(|error| error.to_string())?);
     let objects = Arc::new(S3Objects::connect(&settings.s3).await);
     let after = After::new(settings.tag, settings.notify.map(|notify| Notifier::new(notify, None)));
-    let pipeline = Pipeline::new(objects, records, model, settings.limits, settings.max_bytes).followed_by(after);
+    let pipeline = Pipeline::new(objects, records, model, settings.limits, settings.max_bytes)
+        .filtered(settings.filter)
+        .followed_by(after);
     Ok(Function::new(pipeline, settings.eventbridge_keys))
 }

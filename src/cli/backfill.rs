@@ -1,6 +1,5 @@
 //! `spotter backfill`: records what is in a bucket and not in the records.
 
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,9 +8,11 @@ use futures_util::TryStreamExt;
 use serde::Serialize;
 
 use super::failure::Failure;
+use super::filter::FilterArgs;
 use super::object_url::PrefixUrl;
 use super::output::{Format, FormatArgs, csv, line, note, visible};
-use super::{home, serve};
+use super::signals::Signals;
+use super::{handled, home};
 use crate::backfill::{self, Gap, Seen};
 use crate::config::Settings;
 use crate::function::TIME_LIMIT;
@@ -39,6 +40,8 @@ pub(super) struct Backfill {
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=1_000))]
     concurrency: u16,
     #[command(flatten)]
+    filter: FilterArgs,
+    #[command(flatten)]
     format: FormatArgs,
 }
 
@@ -58,14 +61,14 @@ struct Tally {
     orphaned: u64,
     recorded: u64,
     superseded: u64,
-    left_out: u64,
     failed: u64,
 }
 
 impl Backfill {
-    pub(super) async fn run(self, settings: &Settings) -> Result<(), Failure> {
+    pub(super) async fn run(self, mut settings: Settings) -> Result<(), Failure> {
+        self.filter.replace(&mut settings.filter);
         let objects = Arc::new(S3Objects::connect(&settings.s3).await);
-        let (records, model) = (home::records(settings)?, home::model(settings)?);
+        let (records, model) = (home::records(&settings)?, home::model(&settings)?);
         let PrefixUrl { bucket, prefix } = self.place.clone();
         let backfill = backfill::Backfill {
             objects: objects.clone(),
@@ -73,16 +76,17 @@ impl Backfill {
             model: model.id(),
             bucket,
             prefix,
+            filter: settings.filter.clone(),
             concurrency: usize::from(self.concurrency),
         };
-        let pipeline = home::pipeline(settings, objects, records, model);
-        let mut interrupted = pin!(serve::interrupted());
+        let pipeline = home::pipeline(&settings, objects, records, model);
+        let mut signals = Signals::new()?;
         loop {
             let started = Instant::now();
             let mut tally = Tally::default();
             let ended = tokio::select! {
                 ended = self.round(&backfill, &pipeline, &mut tally) => Some(ended),
-                signal = &mut interrupted => signal.map(|()| None)?,
+                () = signals.next() => None,
             };
             if !matches!(ended, Some(Err(Failure::ClosedPipe))) {
                 self.summarize(&tally, started.elapsed())?;
@@ -97,7 +101,7 @@ impl Backfill {
             }
             tokio::select! {
                 () = tokio::time::sleep(every) => {}
-                signal = &mut interrupted => return Ok(signal?),
+                () = signals.next() => return Ok(()),
             }
         }
     }
@@ -158,13 +162,14 @@ async fn fill(backfill: &backfill::Backfill, pipeline: &Pipeline, tally: &mut Ta
         match &handled.outcome {
             Outcome::Recorded(_) => tally.recorded += 1,
             Outcome::Superseded(_) => tally.superseded += 1,
-            Outcome::Ignored(_) => tally.left_out += 1,
-            Outcome::Retry(_) => tally.failed += 1,
+            Outcome::Ignored(_) => {}
+            Outcome::Retry(why) => {
+                tally.failed += 1;
+                note(&format!("s3://{}/{}  failed: {why}", event.bucket, event.key));
+                continue;
+            }
         }
-        match &handled.outcome {
-            Outcome::Retry(why) => note(&format!("s3://{}/{}  failed: {why}", event.bucket, event.key)),
-            _ => serve::print_object(event, handled),
-        }
+        handled::print_one(event, handled);
     }
     Ok(())
 }
@@ -188,7 +193,6 @@ impl Tally {
         }
     }
 
-    /// What happens seldom is said when it happens.
     fn figures(&self, dry_run: bool) -> Vec<String> {
         let figure = |count: u64, what: &str| format!("{} {what}", grouped(count));
         let mut figures =
@@ -198,8 +202,9 @@ impl Tally {
             return figures;
         }
         figures.push(figure(self.recorded, "recorded"));
-        let seldom = [(self.superseded, "replaced meanwhile"), (self.left_out, "left out")];
-        figures.extend(seldom.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| figure(count, what)));
+        if self.superseded > 0 {
+            figures.push(figure(self.superseded, "gone meanwhile"));
+        }
         figures.push(figure(self.failed, "failed"));
         figures
     }

@@ -90,6 +90,7 @@ pub(super) fn pipeline(
 ) -> Pipeline {
     let notifier = settings.notify.clone().map(|notify| Notifier::new(notify, settings.s3.profile.as_deref()));
     Pipeline::new(objects, records, model, settings.limits, settings.max_bytes)
+        .filtered(settings.filter.clone())
         .followed_by(After::new(settings.tag, notifier))
 }
 

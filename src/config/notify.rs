@@ -1,7 +1,7 @@
 //! Whom to tell, and of what.
 
-use super::{ConfigError, NOTIFY, NOTIFY_ONLY, NOTIFY_SECRET, Variables, error, text};
-use crate::notify::{NotifyConfig, Only, Secret, Target};
+use super::{ConfigError, NOTIFY, NOTIFY_ONLY, NOTIFY_SECRET, Variables, error, secret, text};
+use crate::notify::{NotifyConfig, Only, Target};
 
 pub(super) fn notify(get: &impl Variables) -> Result<Option<NotifyConfig>, ConfigError> {
     let Some(told) = text(get, NOTIFY)? else {
@@ -22,7 +22,7 @@ pub(super) fn notify(get: &impl Variables) -> Result<Option<NotifyConfig>, Confi
         Some(words) => words.parse().map_err(|problem: String| error(NOTIFY_ONLY, &words, problem))?,
         None => Only::default(),
     };
-    let secret = text(get, NOTIFY_SECRET)?.map(Secret::new);
+    let secret = secret(get, NOTIFY_SECRET)?;
     if secret.is_some() && !targets.iter().any(|target| matches!(target, Target::Url(_))) {
         return Err(error(NOTIFY_SECRET, "…", format!("signs what goes to URLs, and {NOTIFY} names none")));
     }

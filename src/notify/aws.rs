@@ -1,6 +1,5 @@
 //! Topics, queues and buses, through the AWS SDK. Each has the client of its ARN's region, made when first needed.
 
-use aws_config::{BehaviorVersion, Region, SdkConfig, timeout::TimeoutConfig};
 use aws_sdk_eventbridge::error::ProvideErrorMetadata;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use aws_smithy_runtime_api::client::result::SdkError;
@@ -8,8 +7,7 @@ use tokio::sync::OnceCell;
 
 use super::message::Message;
 use super::target::Arn;
-use super::{CONNECT_TIMEOUT, TIMEOUT};
-use crate::objects::causes;
+use crate::objects::{S3Settings, causes, sdk_config};
 
 /// Of EventBridge's events.
 const SOURCE: &str = "spotter";
@@ -17,18 +15,18 @@ const DETAIL_TYPE: &str = "Spotter Record";
 
 pub(super) struct Topic {
     pub(super) arn: Arn,
-    profile: Option<String>,
+    home: S3Settings,
     client: OnceCell<aws_sdk_sns::Client>,
 }
 
 impl Topic {
     pub(super) fn new(arn: Arn, profile: Option<&str>) -> Topic {
-        Topic { arn, profile: profile.map(str::to_owned), client: OnceCell::new() }
+        Topic { home: home(&arn, profile), arn, client: OnceCell::new() }
     }
 
     pub(super) async fn publish(&self, message: &Message<'_>) -> Result<(), String> {
         use aws_sdk_sns::types::MessageAttributeValue;
-        let connect = async || aws_sdk_sns::Client::new(&sdk_config(&self.arn, self.profile.as_deref()).await);
+        let connect = async || aws_sdk_sns::Client::new(&sdk_config(&self.home).await);
         let client = self.client.get_or_init(connect).await;
         let mut request = client.publish().topic_arn(self.arn.to_string()).message(&message.body);
         for (name, value) in message.attributes() {
@@ -44,14 +42,14 @@ impl Topic {
 
 pub(super) struct Queue {
     pub(super) arn: Arn,
-    profile: Option<String>,
+    home: S3Settings,
     /// With the queue's URL, which only SQS knows.
     client: OnceCell<(aws_sdk_sqs::Client, String)>,
 }
 
 impl Queue {
     pub(super) fn new(arn: Arn, profile: Option<&str>) -> Queue {
-        Queue { arn, profile: profile.map(str::to_owned), client: OnceCell::new() }
+        Queue { home: home(&arn, profile), arn, client: OnceCell::new() }
     }
 
     pub(super) async fn send(&self, message: &Message<'_>) -> Result<(), String> {
@@ -69,7 +67,7 @@ impl Queue {
     }
 
     async fn connect(&self) -> Result<(aws_sdk_sqs::Client, String), String> {
-        let client = aws_sdk_sqs::Client::new(&sdk_config(&self.arn, self.profile.as_deref()).await);
+        let client = aws_sdk_sqs::Client::new(&sdk_config(&self.home).await);
         let named = client.get_queue_url().queue_name(&self.arn.name).queue_owner_aws_account_id(&self.arn.account);
         let url = named.send().await.map_err(|error| problem(&error))?.queue_url;
         Ok((client, url.ok_or("SQS gives no URL of it")?))
@@ -78,17 +76,17 @@ impl Queue {
 
 pub(super) struct Bus {
     pub(super) arn: Arn,
-    profile: Option<String>,
+    home: S3Settings,
     client: OnceCell<aws_sdk_eventbridge::Client>,
 }
 
 impl Bus {
     pub(super) fn new(arn: Arn, profile: Option<&str>) -> Bus {
-        Bus { arn, profile: profile.map(str::to_owned), client: OnceCell::new() }
+        Bus { home: home(&arn, profile), arn, client: OnceCell::new() }
     }
 
     pub(super) async fn put(&self, message: &Message<'_>) -> Result<(), String> {
-        let connect = async || aws_sdk_eventbridge::Client::new(&sdk_config(&self.arn, self.profile.as_deref()).await);
+        let connect = async || aws_sdk_eventbridge::Client::new(&sdk_config(&self.home).await);
         let client = self.client.get_or_init(connect).await;
         let entry = PutEventsRequestEntry::builder()
             .event_bus_name(self.arn.to_string())
@@ -108,15 +106,9 @@ impl Bus {
     }
 }
 
-/// Credentials are those of the environment and the profile; endpoints, too, may come from there.
-async fn sdk_config(arn: &Arn, profile: Option<&str>) -> SdkConfig {
-    let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_timeout(TIMEOUT).build();
-    let region = Region::new(arn.region.clone());
-    let mut loader = aws_config::defaults(BehaviorVersion::latest()).region(region).timeout_config(timeouts);
-    if let Some(profile) = profile {
-        loader = loader.profile_name(profile);
-    }
-    loader.load().await
+/// The ARN names the region; credentials and endpoints are those of the environment and the profile.
+fn home(arn: &Arn, profile: Option<&str>) -> S3Settings {
+    S3Settings { region: Some(arn.region.clone()), profile: profile.map(str::to_owned), ..S3Settings::default() }
 }
 
 fn problem<E, R>(error: &SdkError<E, R>) -> String

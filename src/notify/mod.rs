@@ -28,12 +28,9 @@ pub struct NotifyConfig {
 }
 
 impl NotifyConfig {
-    /// Whether one of the receivers is this queue, by its ARN or its URL: whoever reads from it must not tell it.
-    pub fn names_queue(&self, arn_or_url: &str) -> bool {
-        self.targets.iter().any(|target| match target {
-            Target::Queue(arn) => arn.to_string() == arn_or_url || arn.is_queue_of_url(arn_or_url),
-            _ => false,
-        })
+    /// Whether one of the receivers is this queue, by its ARN, URL or name: whoever reads from it must not tell it.
+    pub fn names_queue(&self, queue: &str) -> bool {
+        self.targets.iter().any(|target| matches!(target, Target::Queue(arn) if arn.is_queue(queue)))
     }
 }
 

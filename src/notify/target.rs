@@ -43,14 +43,17 @@ impl Arn {
         self.name.ends_with(".fifo")
     }
 
-    /// `https://host/account/queue`, whatever the host: lookalikes have their own. The account may be missing, as
-    /// in ElasticMQ's `http://host/queue/name` it is no number.
-    pub fn is_queue_of_url(&self, url: &str) -> bool {
-        let Ok(url) = url.parse::<Uri>() else { return false };
-        let mut path = url.path().trim_end_matches('/').rsplit('/');
+    /// Whether this may be the queue that somebody names: by its ARN, by its name, or as
+    /// `https://host/account/name`, whatever the host, because lookalikes have their own.
+    pub(super) fn is_queue(&self, named: &str) -> bool {
+        if named.starts_with("arn:") {
+            return self.text == named;
+        }
+        let mut path = named.trim_end_matches('/').rsplit('/');
         let (name, account) = (path.next().unwrap_or_default(), path.next().unwrap_or_default());
-        let another_account = account.len() == 12 && account != self.account;
-        name == self.name && !another_account
+        // ElasticMQ has `http://host/queue/name`.
+        let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
+        name == self.name && (!is_account || account == self.account)
     }
 }
 
@@ -130,19 +133,9 @@ pub(super) fn origin(url: &Uri) -> String {
     format!("{}://{authority}", url.scheme_str().unwrap_or_default())
 }
 
-/// Never shown.
+/// Text that no log, error or `Debug` shows.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    pub fn new(text: String) -> Secret {
-        Secret(text)
-    }
-
-    pub(super) fn as_bytes(&self) -> &[u8] {
-        self.0.as_bytes()
-    }
-}
+pub struct Secret(pub String);
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -235,21 +228,24 @@ mod tests {
     fn a_path_and_a_secret_are_never_shown() {
         let url = target("https://chat.example.com:8443/services/T000/token").unwrap();
         assert_eq!(format!("{url} {url:?}"), "https://chat.example.com:8443 https://chat.example.com:8443");
-        assert!(!format!("{:?}", Secret::new("hunter2".into())).contains("hunter2"));
+        assert!(!format!("{:?}", Secret("hunter2".into())).contains("hunter2"));
     }
 
     #[test]
-    fn a_queue_is_known_by_its_url() {
+    fn a_queue_is_known_by_any_name() {
         let Ok(Target::Queue(queue)) = target("arn:aws:sqs:eu-central-1:111122223333:seen") else { panic!() };
         for (url, same) in [
             ("https://sqs.eu-central-1.amazonaws.com/111122223333/seen", true),
             ("http://localhost:9324/queue/seen", true),
             ("http://localhost:9324/seen/", true),
+            ("seen", true),
+            ("arn:aws:sqs:eu-central-1:111122223333:seen", true),
+            ("arn:aws:sqs:eu-west-1:111122223333:seen", false),
             ("https://sqs.eu-central-1.amazonaws.com/444455556666/seen", false),
             ("https://sqs.eu-central-1.amazonaws.com/111122223333/unseen", false),
-            ("seen of it", false),
+            ("unseen", false),
         ] {
-            assert_eq!(queue.is_queue_of_url(url), same, "{url}");
+            assert_eq!(queue.is_queue(url), same, "{url}");
         }
     }
 

@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_http_client::Connector;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorSettings};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use hmac::{Hmac, KeyInit, Mac};
@@ -77,7 +77,7 @@ impl fmt::Display for Webhook {
 /// `sha256=` and HMAC-SHA256 of the body in lower-case hex, as GitHub's webhooks do it.
 /// <https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries>
 fn signature(secret: &Secret, body: &[u8]) -> Result<String, hmac::digest::InvalidLength> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes())?;
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.0.as_bytes())?;
     mac.update(body);
     Ok(format!("sha256={}", hex(&mac.finalize().into_bytes())))
 }
@@ -91,7 +91,7 @@ mod tests {
     /// GitHub's own example.
     #[test]
     fn a_signature_is_what_others_make_of_it() {
-        let secret = Secret::new("It's a Secret to Everybody".into());
+        let secret = Secret("It's a Secret to Everybody".into());
         assert_eq!(
             signature(&secret, b"Hello, World!").unwrap(),
             "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use crate::event::Timestamp;
 
 pub use list::{Listed, ListedPage};
-pub use s3::{DEFAULT_REGION, S3Objects, S3Settings, causes, unanswered};
+pub use s3::{DEFAULT_REGION, S3Objects, S3Settings, causes, sdk_config, unanswered};
 pub use tags::{MOST_TAGS, Tag, TagError, Tagged, tag_value};
 
 /// The port to the bucket.

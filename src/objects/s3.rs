@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use aws_config::BehaviorVersion;
 use aws_config::environment::EnvironmentVariableRegionProvider;
 use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::ProfileFileRegionProvider;
 use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{Region, ResponseChecksumValidation};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
@@ -60,24 +60,7 @@ impl S3Objects {
 
     /// The bucket's home that the settings, the environment and the profile name. Touches no network.
     pub async fn connect(settings: &S3Settings) -> S3Objects {
-        let mut profile = ProfileFileRegionProvider::builder();
-        if let Some(name) = &settings.profile {
-            profile = profile.profile_name(name);
-        }
-        // Instance metadata is not asked for a region: on a laptop that is a second of silence.
-        let region = RegionProviderChain::first_try(settings.region.clone().map(Region::new))
-            .or_else(EnvironmentVariableRegionProvider::new())
-            .or_else(profile.build())
-            .or_else(DEFAULT_REGION);
-        let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT).build();
-        let mut loader = aws_config::defaults(BehaviorVersion::latest()).region(region).timeout_config(timeouts);
-        if let Some(url) = &settings.endpoint_url {
-            loader = loader.endpoint_url(url);
-        }
-        if let Some(profile) = &settings.profile {
-            loader = loader.profile_name(profile);
-        }
-        let shared = loader.load().await;
+        let shared = sdk_config(settings).await;
         let mut builder = aws_sdk_s3::config::Builder::from(&shared).force_path_style(settings.uses_path_style());
         if settings.has_custom_endpoint() {
             // Lookalikes often know no checksums.
@@ -85,6 +68,29 @@ impl S3Objects {
         }
         S3Objects::new(Client::from_conf(builder.build()))
     }
+}
+
+/// Region, credentials, endpoint and time-outs that the settings, the environment and the profile name, for any
+/// service of AWS. Touches no network.
+pub async fn sdk_config(settings: &S3Settings) -> SdkConfig {
+    let mut profile = ProfileFileRegionProvider::builder();
+    if let Some(name) = &settings.profile {
+        profile = profile.profile_name(name);
+    }
+    // Instance metadata is not asked for a region: on a laptop that is a second of silence.
+    let region = RegionProviderChain::first_try(settings.region.clone().map(Region::new))
+        .or_else(EnvironmentVariableRegionProvider::new())
+        .or_else(profile.build())
+        .or_else(DEFAULT_REGION);
+    let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT).build();
+    let mut loader = aws_config::defaults(BehaviorVersion::latest()).region(region).timeout_config(timeouts);
+    if let Some(url) = &settings.endpoint_url {
+        loader = loader.endpoint_url(url);
+    }
+    if let Some(profile) = &settings.profile {
+        loader = loader.profile_name(profile);
+    }
+    loader.load().await
 }
 
 #[async_trait]
@@ -145,7 +151,8 @@ async fn body(pinned: &Pinned, mut body: ByteStream, head: &Head, max_bytes: u64
     while let Some(chunk) = body.next().await {
         let chunk = chunk.map_err(|error| FetchError::Retry(format!("{pinned}: the body broke off: {error}")))?;
         if (bytes.len() + chunk.len()) as u64 > max_bytes {
-            let head = Head { size: (bytes.len() + chunk.len()) as u64, ..head.clone() };
+            // Where the chunks end is chance, and the size goes into a record.
+            let head = Head { size: max_bytes.saturating_add(1), ..head.clone() };
             return Err(FetchError::TooLarge { head: Box::new(head), max_bytes });
         }
         bytes.extend_from_slice(&chunk);

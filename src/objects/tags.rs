@@ -99,7 +99,9 @@ where
             why()
         ))),
         // A store without tags, or with rules of its own for them.
-        (Some(405 | 501), _) | (_, "NotImplemented" | "InvalidTag" | "InvalidRequest" | "InvalidArgument") => Err(TagError::Refused(why())),
+        (Some(405 | 501), _) | (_, "NotImplemented" | "InvalidTag" | "InvalidRequest" | "InvalidArgument") => {
+            Err(TagError::Refused(why()))
+        }
         _ => Err(TagError::Retry(why())),
     }
 }

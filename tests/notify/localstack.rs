@@ -217,17 +217,17 @@ async fn put(stack: &Stack, key: &str, name: &str, tags: &str) -> Result<String,
 
 async fn tags_of(stack: &Stack, key: &str, version: &str) -> Result<String, Failed> {
     let tags = stack.s3.get_object_tagging().bucket(&stack.name).key(key).version_id(version).send().await?;
-    let mut tags: Vec<String> =
-        tags.tag_set().iter().map(|tag| format!("{}={}", tag.key(), tag.value())).collect();
+    let mut tags: Vec<String> = tags.tag_set().iter().map(|tag| format!("{}={}", tag.key(), tag.value())).collect();
     tags.sort();
     Ok(tags.join(" "))
 }
 
 /// As Lambda would hand over messages of a queue.
 async fn deliver(function: &Function, messages: &[Message]) -> Result<Answer, Failed> {
-    let messages = messages.iter().enumerate().map(
-        |(at, message)| json!({ "messageId": at.to_string(), "eventSource": "aws:sqs", "body": message.body() }),
-    );
+    let messages = messages
+        .iter()
+        .enumerate()
+        .map(|(at, message)| json!({ "messageId": at.to_string(), "eventSource": "aws:sqs", "body": message.body() }));
     let event = json!({ "Records": messages.collect::<Vec<_>>() });
     let answer = function.answer(&event, deadline()).await;
     match &answer.body {
