@@ -47,7 +47,6 @@ impl Webhook {
         request.set_method("POST")?;
         let headers = request.headers_mut();
         headers.insert("content-type", "application/json");
-        headers.insert("content-length", message.body.len().to_string());
         headers.insert("user-agent", concat!("spotter/", env!("CARGO_PKG_VERSION")));
         if let Some(secret) = &self.secret {
             headers.insert(SIGNATURE, signature(secret, message.body.as_bytes())?);

@@ -26,6 +26,26 @@ fn notification(inner: &Value) -> Value {
     json!({ "Type": "Notification", "Message": inner.to_string() })
 }
 
+/// As `notify` sends it, in each envelope in which a wrong setting could bring it back.
+#[test]
+fn a_record_that_was_told_is_no_event() {
+    let told = json!({
+        "bucket": "demo", "key": "7.png", "status": "classified", "label": "7", "model": "digits/1",
+        "event_time": "2026-11-21T02:03:04.567Z", "seq": null, "version": "e",
+    });
+    let bus = json!({ "source": "spotter", "detail-type": "Spotter Record", "detail": told });
+    for event in [told.clone(), bus.clone()] {
+        let error = parse(&event, EventBridgeKeys::Plain).unwrap_err();
+        assert_eq!(error, EventError::OwnRecord { part: "the event" });
+    }
+    let bodies = [told.clone(), bus, notification(&told)];
+    let messages: Vec<Value> = bodies.iter().map(|body| message("m", body)).collect();
+    let delivery = parse(&json!({ "Records": messages }), EventBridgeKeys::Plain).unwrap();
+    for item in delivery.items {
+        assert!(matches!(&item.events[..], [Err(EventError::OwnRecord { .. })]), "{item:?}");
+    }
+}
+
 #[test]
 fn event_names() {
     for (name, without_version, with_version) in [
