@@ -9,7 +9,11 @@ use crate::decode::Limits;
 use crate::event::EventBridgeKeys;
 use crate::filter::{Filter, Glob};
 use crate::objects::S3Settings;
-use crate::records::cassandra::{CassandraConfig, Login};
+use crate::records::cassandra::{CassandraConfig, Login, Tls};
+
+pub use crate::records::cassandra::{
+    CA_VARIABLE as CASSANDRA_CA, DATACENTER_VARIABLE as CASSANDRA_DC, TLS_VARIABLE as CASSANDRA_TLS,
+};
 
 /// The binary's name, and the data folder's.
 pub const PROGRAM: &str = "spotter";
@@ -156,7 +160,19 @@ fn cassandra(get: &impl Variables) -> Result<Option<CassandraConfig>, ConfigErro
         let problem = "use up to 48 lower-case letters, digits and underscores, a letter first";
         return Err(error(KEYSPACE, &keyspace, problem));
     }
-    Ok(Some(CassandraConfig { nodes: nodes_of(&nodes)?, keyspace, login }))
+    let (tls, datacenter) = (tls(get)?, text(get, CASSANDRA_DC)?);
+    Ok(Some(CassandraConfig { nodes: nodes_of(&nodes)?, keyspace, login, tls, datacenter }))
+}
+
+/// A CA's file is enough to ask for TLS.
+fn tls(get: &impl Variables) -> Result<Option<Tls>, ConfigError> {
+    let on = choice(get, CASSANDRA_TLS, &[("on", true), ("off", false)])?;
+    match (on, get(CASSANDRA_CA).map(PathBuf::from)) {
+        (Some(false), Some(_)) => Err(error(CASSANDRA_TLS, "off", format!("{CASSANDRA_CA} is set as well"))),
+        (_, Some(file)) => Ok(Some(Tls::Ca(file))),
+        (Some(true), None) => Ok(Some(Tls::System)),
+        (_, None) => Ok(None),
+    }
 }
 
 /// `host`, `host:port`, `[v6]:port`, comma-separated; the port is 9042 if not said.
@@ -265,6 +281,22 @@ mod tests {
         assert!(filter.allows("photos/7.jpg") && !filter.allows("7.jpg") && !filter.allows("photos/7.part"));
         let error = read(&[(EXCLUDE, "*.png,[")]).unwrap_err();
         assert!(error.starts_with("SPOTTER_EXCLUDE=\"*.png,[\": \"[\" is not a glob"), "{error}");
+    }
+
+    #[test]
+    fn a_ca_asks_for_tls() {
+        let tls = |variables: &[(&str, &str)]| {
+            read(&[&[(CASSANDRA, "a")], variables].concat()).map(|settings| settings.cassandra.unwrap().tls)
+        };
+        assert_eq!(tls(&[]), Ok(None));
+        assert_eq!(tls(&[(CASSANDRA_TLS, "off")]), Ok(None));
+        assert_eq!(tls(&[(CASSANDRA_TLS, "on")]), Ok(Some(Tls::System)));
+        for on in [&[(CASSANDRA_CA, "ca.pem")][..], &[(CASSANDRA_CA, "ca.pem"), (CASSANDRA_TLS, "on")]] {
+            assert_eq!(tls(on), Ok(Some(Tls::Ca("ca.pem".into()))));
+        }
+        let both = tls(&[(CASSANDRA_CA, "ca.pem"), (CASSANDRA_TLS, "off")]).unwrap_err();
+        assert!(both.contains("SPOTTER_CASSANDRA_TLS") && both.contains("SPOTTER_CASSANDRA_CA"), "{both}");
+        assert!(tls(&[(CASSANDRA_TLS, "yes")]).unwrap_err().contains("must be on or off"));
     }
 
     #[cfg(unix)]

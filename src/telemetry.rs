@@ -8,8 +8,9 @@ use crate::event::ObjectEvent;
 use crate::pipeline::{Handled, Outcome};
 use crate::record::Order;
 
-/// What `RUST_LOG` is when it is not set.
-const DEFAULT_LEVELS: &str = "warn,spotter=info";
+/// What `RUST_LOG` is when it is not set. What the driver of Cassandra (`scylla`) has to say is in our own errors, and
+/// a failed attempt is none yet.
+const DEFAULT_LEVELS: &str = "warn,spotter=info,scylla=off";
 
 /// JSON lines on stdout, where Lambda collects them. Call once.
 pub fn to_json() {
@@ -22,7 +23,8 @@ pub fn to_json() {
 /// Lines for people on stderr, few unless `RUST_LOG` says more: commands say themselves what became of objects, and
 /// what the endpoint refuses is told to whom it refuses it. Call once.
 pub fn to_terminal() {
-    let levels = EnvFilter::try_from_default_env().unwrap_or_else(|_| "error,s3s=off,spotter::telemetry=off".into());
+    let levels =
+        EnvFilter::try_from_default_env().unwrap_or_else(|_| "error,s3s=off,scylla=off,spotter::telemetry=off".into());
     let subscriber = tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())

@@ -54,6 +54,8 @@ const OWNED: &[(&str, &[&str])] = &[
     ("image", &["decode/"]),
     ("png", &["decode/", "record/make.rs"]),
     ("rusqlite", &["local/store", "records/embedded"]),
+    ("rustls", &["records/cassandra/"]),
+    ("rustls_native_certs", &["records/cassandra/"]),
     ("s3s", &["local/"]),
     ("scylla", &["records/cassandra/"]),
     ("tiff", &["decode/"]),

@@ -6,6 +6,12 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
+pub mod cassandra;
+pub mod localstack;
+mod part;
+
+pub use part::Part;
+
 /// The trials of every module, run as `cargo test` would.
 pub fn run(trials: Vec<Trial>) -> ExitCode {
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()

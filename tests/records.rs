@@ -59,16 +59,12 @@ pub(crate) fn trials() -> Vec<Trial> {
     let mut places = vec![Place::Sqlite];
     let mut trials = processes::trials();
     trials.extend(cassandra::trials_without());
-    match std::env::var("SPOTTER_TEST_CASSANDRA") {
+    match harness::cassandra::node() {
         Ok(node) => {
-            places.push(Place::Cassandra { node: node.clone(), layout: Layout::default() });
+            places.push(Place::Cassandra { node, layout: Layout::default() });
             places.push(Place::Cassandra { node, layout: Layout { slot_hours: 1, shards: 3 } });
         }
-        // No run of the tests starts Cassandra yet, so SPOTTER_REQUIRE_STACK does not ask for it.
-        Err(_) => trials.push(
-            Trial::test("records::cassandra (skipped: SPOTTER_TEST_CASSANDRA=host:port is not set)", || Ok(()))
-                .with_ignored_flag(true),
-        ),
+        Err(reason) => trials.push(harness::needs::<()>("records::cassandra", Err(reason), |()| Ok(()))),
     }
     for place in places {
         for (name, test) in CONTRACT {

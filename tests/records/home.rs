@@ -14,14 +14,12 @@ use spotter::records::cassandra::{Cassandra, CassandraConfig, Layout};
 use spotter::records::embedded::Embedded;
 use tempfile::TempDir;
 
+use crate::harness::Part;
+
 #[derive(Clone)]
 pub(super) enum Place {
     Sqlite,
-    /// `host:port`.
-    Cassandra {
-        node: String,
-        layout: Layout,
-    },
+    Cassandra { node: Part<String>, layout: Layout },
 }
 
 impl fmt::Display for Place {
@@ -72,7 +70,8 @@ impl Place {
                 static NUMBER: AtomicU64 = AtomicU64::new(0);
                 let number = NUMBER.fetch_add(1, Ordering::Relaxed);
                 let keyspace = format!("test_{}_{number}", std::process::id());
-                let config = CassandraConfig { nodes: vec![node.clone()], keyspace, login: None };
+                let node = node.get()?;
+                let config = CassandraConfig { nodes: vec![node.clone()], keyspace, ..CassandraConfig::default() };
                 Cassandra::new(config.clone()).apply_schema(ALONE, *layout).await?;
                 At::Cassandra { session: Box::new(SessionBuilder::new().known_node(node).build().await?), config }
             }

@@ -4,11 +4,12 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use scylla::errors::{
-    ConnectionError, ConnectionPoolError, ConnectionSetupRequestErrorKind, DbError, ExecutionError, MetadataError,
-    NewSessionError, PrepareError, RequestAttemptError,
+    BrokenConnectionError, BrokenConnectionErrorKind, ConnectionError, ConnectionPoolError,
+    ConnectionSetupRequestErrorKind, DbError, ExecutionError, MetadataError, NewSessionError, PrepareError,
+    RequestAttemptError,
 };
 
-use super::CassandraConfig;
+use super::{CA_VARIABLE, CassandraConfig, TLS_VARIABLE, Tls};
 use crate::records::RecordsError::{self, Broken, Unavailable};
 
 /// Which database, for its errors.
@@ -16,11 +17,12 @@ pub(super) struct At {
     /// As given: `host:port, host:port`.
     nodes: String,
     keyspace: String,
+    tls: Option<Tls>,
 }
 
 impl At {
     pub(super) fn of(config: &CassandraConfig) -> At {
-        At { nodes: config.nodes.join(", "), keyspace: config.keyspace.clone() }
+        At { nodes: config.nodes.join(", "), keyspace: config.keyspace.clone(), tls: config.tls.clone() }
     }
 
     pub(super) fn keyspace(&self) -> &str {
@@ -41,43 +43,105 @@ impl At {
 
     pub(super) fn connecting(&self, error: &NewSessionError) -> RecordsError {
         use MetadataError::ConnectionPoolError as Pool;
-        let cause = match error {
+        match error {
             NewSessionError::EmptyKnownNodesList => {
-                return Broken("no Cassandra node is named; name one as host:9042".to_owned());
+                Broken("no Cassandra node is named; name one as host:9042".to_owned())
             }
-            NewSessionError::FailedToResolveAnyHostname(_) => "its name cannot be resolved".to_owned(),
+            NewSessionError::FailedToResolveAnyHostname(_) => self.unreachable(&"its name cannot be resolved"),
             NewSessionError::MetadataError(Pool(ConnectionPoolError::Broken { last_connection_error, .. })) => {
-                connection(last_connection_error)
+                self.connection(last_connection_error)
             }
-            other => other.to_string(),
-        };
+            other => self.unreachable(other),
+        }
+    }
+
+    fn unreachable(&self, cause: &dyn Display) -> RecordsError {
         Unavailable(format!("Cassandra at {} cannot be reached: {cause}", self.nodes))
     }
 
+    /// Nobody but a person can change it.
+    pub(super) fn misconfigured(&self, what: &dyn Display) -> RecordsError {
+        Broken(format!("Cassandra at {}: {what}", self.nodes))
+    }
+
     pub(super) fn silent(&self, after: Duration) -> RecordsError {
-        Unavailable(format!("Cassandra at {} did not answer within {} s", self.nodes, after.as_secs()))
+        Unavailable(format!("Cassandra at {} did not answer within {:.1} s", self.nodes, after.as_secs_f64()))
+    }
+
+    pub(super) fn nobody_answers(&self) -> RecordsError {
+        self.unreachable(&"no node answers")
+    }
+
+    fn connection(&self, error: &ConnectionError) -> RecordsError {
+        match error {
+            ConnectionError::ConnectTimeout => self.unreachable(&"it does not answer"),
+            ConnectionError::IoError(error) => self.input_output(error),
+            ConnectionError::BrokenConnection(error) => self.unreachable(&self.ended(error)),
+            ConnectionError::ConnectionSetupRequestError(setup) => match &setup.error {
+                ConnectionSetupRequestErrorKind::DbError(error, said) => self.said(error, said),
+                ConnectionSetupRequestErrorKind::MissingAuthentication => {
+                    self.misconfigured(&"it asks for a user and a password")
+                }
+                ConnectionSetupRequestErrorKind::BrokenConnection(error) => self.unreachable(&self.ended(error)),
+                other => self.unreachable(other),
+            },
+            other => self.unreachable(other),
+        }
+    }
+
+    fn input_output(&self, error: &std::io::Error) -> RecordsError {
+        let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        match (inner, &self.tls) {
+            (Some(inner), Some(tls)) => self.misconfigured(&tls.explain(inner)),
+            _ => self.unreachable(error),
+        }
+    }
+
+    /// Of a connection that broke before its first request was answered.
+    fn ended(&self, error: &BrokenConnectionError) -> String {
+        match error.downcast_ref() {
+            Some(BrokenConnectionErrorKind::KeepaliveTimeout(_)) => "it does not answer".to_owned(),
+            Some(BrokenConnectionErrorKind::FrameHeaderParseError(_)) if self.tls.is_none() => format!(
+                "what answers there does not speak CQL; does it want TLS? Then set {CA_VARIABLE} or {TLS_VARIABLE}=on"
+            ),
+            _ => error.to_string(),
+        }
     }
 
     pub(super) fn executing(&self, error: &ExecutionError) -> RecordsError {
         use ExecutionError::{ConnectionPoolError as Pool, LastAttemptError, RequestTimeout};
-        use RequestAttemptError::DbError as Answer;
         match error {
             RequestTimeout(after) => self.silent(*after),
             ExecutionError::PrepareError(PrepareError::AllAttemptsFailed { first_attempt, .. }) => {
                 self.executing(&LastAttemptError(first_attempt.clone()))
             }
-            Pool(ConnectionPoolError::Broken { last_connection_error, .. }) => Unavailable(format!(
-                "Cassandra at {} cannot be reached: {}",
-                self.nodes,
-                connection(last_connection_error)
-            )),
-            LastAttemptError(Answer(DbError::Invalid | DbError::SyntaxError, said)) => {
-                Broken(format!("Cassandra at {}, keyspace {}: {said}", self.nodes, self.keyspace))
-            }
-            LastAttemptError(Answer(_, said)) if !said.is_empty() => {
-                Unavailable(format!("Cassandra at {}, keyspace {}: {said}", self.nodes, self.keyspace))
+            ExecutionError::PrepareError(PrepareError::ConnectionPoolError(pool)) | Pool(pool) => match pool {
+                ConnectionPoolError::Broken { last_connection_error, .. } => self.connection(last_connection_error),
+                _ => self.unreachable(&"no connection is open"),
+            },
+            LastAttemptError(RequestAttemptError::DbError(error, said)) => self.said(error, said),
+            LastAttemptError(RequestAttemptError::BrokenConnectionError(_)) => {
+                self.unreachable(&"the connection broke")
             }
             other => Unavailable(format!("Cassandra at {}, keyspace {}: {other}", self.nodes, self.keyspace)),
+        }
+    }
+
+    /// An answer that is an error.
+    fn said(&self, error: &DbError, said: &str) -> RecordsError {
+        let sentence = |said: &dyn Display| format!("Cassandra at {}, keyspace {}: {said}", self.nodes, self.keyspace);
+        let sentence = if said.is_empty() { sentence(error) } else { sentence(&said) };
+        match error {
+            // Its own table of roles may be what is away.
+            DbError::AuthenticationError if said.starts_with("Unable to perform") => Unavailable(sentence),
+            DbError::SyntaxError
+            | DbError::Invalid
+            | DbError::AlreadyExists { .. }
+            | DbError::FunctionFailure { .. }
+            | DbError::AuthenticationError
+            | DbError::Unauthorized
+            | DbError::ConfigError => Broken(sentence),
+            _ => Unavailable(sentence),
         }
     }
 
@@ -98,17 +162,5 @@ impl At {
 
     pub(super) fn broken(&self, what: &dyn Display) -> RecordsError {
         Broken(format!("Cassandra at {}, keyspace {}: {what}", self.nodes, self.keyspace))
-    }
-}
-
-fn connection(error: &ConnectionError) -> String {
-    match error {
-        ConnectionError::ConnectTimeout => "it does not answer".to_owned(),
-        ConnectionError::ConnectionSetupRequestError(setup) => match &setup.error {
-            ConnectionSetupRequestErrorKind::DbError(_, said) => said.clone(),
-            ConnectionSetupRequestErrorKind::MissingAuthentication => "it asks for a user and a password".to_owned(),
-            other => other.to_string(),
-        },
-        other => other.to_string(),
     }
 }

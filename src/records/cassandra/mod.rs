@@ -4,14 +4,18 @@
 //! written at `LOCAL_QUORUM`, without `USING TIMESTAMP`, lightweight transactions or counters.
 
 mod errors;
+mod moment;
+mod nodes;
+mod retry;
 mod row;
 mod schema;
 mod session;
+mod tls;
 
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use futures_util::future::{BoxFuture, FutureExt, Shared, try_join_all};
@@ -22,15 +26,22 @@ use super::{Cursor, Listing, Page, Records, RecordsError, object_hash};
 use crate::event::Timestamp;
 use crate::record::Record;
 
+use errors::At;
+use moment::Moment;
+pub use nodes::DATACENTER_VARIABLE;
 pub use schema::{Layout, schema};
 use session::Ready;
+pub use tls::{CA_VARIABLE, TLS_VARIABLE, Tls};
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct CassandraConfig {
     /// `host:port`, of which one must answer.
     pub nodes: Vec<String>,
     pub keyspace: String,
     pub login: Option<Login>,
+    pub tls: Option<Tls>,
+    /// Whose nodes are talked to, and whose quorum counts; must be named where there are several.
+    pub datacenter: Option<String>,
 }
 
 #[derive(Clone)]
@@ -48,6 +59,7 @@ impl fmt::Debug for Login {
 /// Connects when it is first used, and again after an attempt that failed.
 pub struct Cassandra {
     config: Arc<CassandraConfig>,
+    at: At,
     /// The attempt that is under way or succeeded: whoever comes meanwhile shares its outcome, so that a database
     /// that is away costs a hundred waiting writes one time-out.
     attempt: Mutex<Option<Attempt>>,
@@ -55,7 +67,21 @@ pub struct Cassandra {
     slots: Mutex<HashSet<i64>>,
 }
 
-type Attempt = Shared<BoxFuture<'static, Result<Arc<Ready>, RecordsError>>>;
+/// An attempt to have a session that answers.
+#[derive(Clone)]
+struct Attempt {
+    since: Moment,
+    outcome: Shared<BoxFuture<'static, Result<Arc<Ready>, RecordsError>>>,
+}
+
+impl Attempt {
+    fn new(attempt: impl Future<Output = Result<Arc<Ready>, RecordsError>> + Send + 'static) -> Attempt {
+        Attempt { since: Moment::now(), outcome: attempt.boxed().shared() }
+    }
+}
+
+/// An attempt that is older was frozen midway: its timers may have stood still.
+const LONGEST_ATTEMPT: Duration = session::SESSION.saturating_add(Duration::from_secs(2));
 
 /// Rows of an object read at a time: the newest mostly is the answer.
 const ROWS_PAGE: i32 = 100;
@@ -63,7 +89,8 @@ const ROWS_PAGE: i32 = 100;
 impl Cassandra {
     /// Touches no network.
     pub fn new(config: CassandraConfig) -> Cassandra {
-        Cassandra { config: Arc::new(config), attempt: Mutex::new(None), slots: Mutex::new(HashSet::new()) }
+        let at = At::of(&config);
+        Cassandra { config: Arc::new(config), at, attempt: Mutex::new(None), slots: Mutex::new(HashSet::new()) }
     }
 
     /// Connects, unless that is done or under way. Nobody has to call it: spawned early, it saves the first write
@@ -78,19 +105,47 @@ impl Cassandra {
         schema::apply(&self.config, replication, layout).await
     }
 
+    /// A session whose connections answered a moment ago.
     async fn ready(&self) -> Result<Arc<Ready>, RecordsError> {
         let attempt = {
             let mut slot = self.attempt.lock().unwrap_or_else(PoisonError::into_inner);
-            slot.get_or_insert_with(|| Ready::open(Arc::clone(&self.config)).map_ok(Arc::new).boxed().shared()).clone()
+            let next = match slot.take() {
+                None => self.open(),
+                Some(current) => match current.outcome.peek() {
+                    Some(Ok(ready)) if ready.is_doubtful() => self.open_unless_alive(Arc::clone(ready)),
+                    None if current.since.age() > LONGEST_ATTEMPT => self.open(),
+                    _ => current,
+                },
+            };
+            slot.insert(next).clone()
         };
-        let ready = attempt.clone().await;
+        let ready = attempt.outcome.clone().await;
         if ready.is_err() {
             let mut slot = self.attempt.lock().unwrap_or_else(PoisonError::into_inner);
-            if slot.as_ref().is_some_and(|current| current.ptr_eq(&attempt)) {
+            if slot.as_ref().is_some_and(|current| current.outcome.ptr_eq(&attempt.outcome)) {
                 *slot = None;
             }
         }
         ready
+    }
+
+    fn open(&self) -> Attempt {
+        Attempt::new(Ready::open(Arc::clone(&self.config)).map_ok(Arc::new))
+    }
+
+    /// Sockets die silently while a process is frozen: nobody told it.
+    fn open_unless_alive(&self, ready: Arc<Ready>) -> Attempt {
+        let config = Arc::clone(&self.config);
+        Attempt::new(async move {
+            let asked = Instant::now();
+            if ready.is_alive().await {
+                return Ok(ready);
+            }
+            drop(ready);
+            let noticed_ms = asked.elapsed().as_secs_f64() * 1e3;
+            tracing::info!(noticed_ms, "the database's connections are dead; connecting anew");
+            Ready::open(config).await.map(Arc::new)
+        })
     }
 
     /// Writes the slot down, once a process.
@@ -102,11 +157,8 @@ impl Cassandra {
         }
         Ok(())
     }
-}
 
-#[async_trait]
-impl Records for Cassandra {
-    async fn write(&self, record: &Record, _deadline: Instant) -> Result<(), RecordsError> {
+    async fn write_once(&self, record: &Record) -> Result<(), RecordsError> {
         let ready = self.ready().await?;
         let hash = object_hash(&record.bucket, &record.key);
         let slot = ready.layout.slot(record.order.event_time);
@@ -124,6 +176,13 @@ impl Records for Cassandra {
             self.write_slot(&ready, slot),
         )?;
         ready.write(&ready.statements.insert_by_object, &by_object).await
+    }
+}
+
+#[async_trait]
+impl Records for Cassandra {
+    async fn write(&self, record: &Record, deadline: Instant) -> Result<(), RecordsError> {
+        retry::until(deadline, &self.at, || self.write_once(record)).await
     }
 
     async fn available(&self) -> Result<(), RecordsError> {

@@ -1,17 +1,24 @@
 //! A connected session: its statements, and rows in and out.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
-use std::sync::Arc;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::future::try_join_all;
+use futures_util::future::{Either, select, try_join_all};
+use rustls::ClientConfig;
 use scylla::client::PoolSize;
 use scylla::client::caching_session::{CachingSession, CachingSessionBuilder};
 use scylla::client::execution_profile::ExecutionProfile;
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
+use scylla::errors::{ExecutionError, NewSessionError, RequestAttemptError};
+use scylla::policies::host_filter::HostFilter;
+use scylla::policies::load_balancing::{DefaultPolicy, NodeIdentifier, SingleTargetLoadBalancingPolicy};
+use scylla::policies::retry::FallthroughRetryPolicy;
+use scylla::policies::speculative_execution::SimpleSpeculativeExecutionPolicy;
 use scylla::response::PagingState;
 use scylla::response::query_result::QueryRowsResult;
 use scylla::serialize::row::SerializeRow;
@@ -20,16 +27,30 @@ use scylla::value::CqlTimestamp;
 
 use super::CassandraConfig;
 use super::errors::At;
+use super::moment::Moment;
+use super::nodes::{Nodes, ambiguous};
 use super::row::{COLUMNS, Read};
 use super::schema::Layout;
 use crate::event::Timestamp;
 use crate::record::Record;
 use crate::records::{End, Listing, RecordsError};
 
-/// For one node. The whole of it has [`SESSION`], because a node that hangs can hold it for a minute.
+/// For one node to take a connection, and for a name to be resolved.
 const CONNECT: Duration = Duration::from_secs(2);
-const SESSION: Duration = Duration::from_secs(8);
-const REQUEST: Duration = Duration::from_secs(10);
+/// After so long, the nodes are asked whether one of them hangs, and a second attempt goes round it.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// For the whole of it.
+pub(super) const SESSION: Duration = Duration::from_secs(8);
+/// More than the 2 s after which a node itself gives up a write, so that its reason is what is told.
+const REQUEST: Duration = Duration::from_secs(5);
+/// A second node is asked as well then: one of them may hang. Every statement may be sent twice.
+const SECOND_NODE: Duration = Duration::from_millis(500);
+/// A connection whose node says nothing for so long is given up, twice: the interval and the wait.
+const KEEPALIVE: Duration = Duration::from_secs(5);
+/// A session that was idle for so long may have been frozen, and is checked before it is used again.
+const IDLE: Duration = Duration::from_millis(500);
+/// What the check waits for.
+const ALIVE: Duration = Duration::from_millis(250);
 
 /// Rows in one answer of a log, each of at most some 5 kB.
 const LOG_PAGE: i32 = 500;
@@ -37,22 +58,79 @@ const LOG_PAGE: i32 = 500;
 /// A session without a keyspace: every statement names its own.
 pub(super) async fn connect(config: &CassandraConfig) -> Result<Session, RecordsError> {
     let at = At::of(config);
-    let profile =
-        ExecutionProfile::builder().consistency(Consistency::LocalQuorum).request_timeout(Some(REQUEST)).build();
+    let tls = config.tls.as_ref().map(|tls| tls.client(&config.nodes)).transpose();
+    let tls = tls.map_err(|what| at.misconfigured(&what))?;
+    let session = match tokio::time::timeout(SESSION, round_who_hangs(config, tls)).await {
+        Ok(session) => session?,
+        Err(_) => return Err(at.silent(SESSION)),
+    };
+    let state = session.get_cluster_state();
+    let there: BTreeSet<&str> = state.get_nodes_info().iter().filter_map(|node| node.datacenter.as_deref()).collect();
+    match ambiguous(config.datacenter.as_deref(), &there) {
+        None => Ok(session),
+        Some(what) => Err(at.misconfigured(&what)),
+    }
+}
+
+/// One attempt, or, where it takes long, the first of two of which the second leaves out the nodes that hang. It also
+/// rescues an attempt that was frozen midway: its sockets are new.
+async fn round_who_hangs(config: &CassandraConfig, tls: Option<Arc<ClientConfig>>) -> Result<Session, RecordsError> {
+    let at = At::of(config);
+    let nodes = Arc::new(Nodes::of(config.datacenter.clone()));
+    let mut first = pin!(build(config, &config.nodes, &nodes, tls.clone()));
+    if let Ok(built) = tokio::time::timeout(PATIENCE, &mut first).await {
+        return built.map_err(|error| at.connecting(&error));
+    }
+    let second = pin!(async {
+        let answering: Vec<String> =
+            nodes.answering(&config.nodes, tls.as_ref()).await.iter().map(ToString::to_string).collect();
+        if answering.is_empty() {
+            return None;
+        }
+        Some(build(config, &answering, &nodes, tls.clone()).await)
+    });
+    let built = match select(first, second).await {
+        Either::Left((Ok(session), _)) => Ok(session),
+        Either::Left((Err(error), second)) => second.await.unwrap_or(Err(error)),
+        Either::Right((Some(built), _)) => built,
+        Either::Right((None, _)) => return Err(at.nobody_answers()),
+    };
+    built.map_err(|error| at.connecting(&error))
+}
+
+async fn build(
+    config: &CassandraConfig,
+    contact_points: &[String],
+    nodes: &Arc<Nodes>,
+    tls: Option<Arc<ClientConfig>>,
+) -> Result<Session, NewSessionError> {
+    let mut policy = DefaultPolicy::builder().token_aware(true).permit_dc_failover(false);
+    if let Some(datacenter) = &config.datacenter {
+        policy = policy.prefer_datacenter(datacenter.clone());
+    }
+    let second_node = SimpleSpeculativeExecutionPolicy { max_retry_count: 1, retry_interval: SECOND_NODE };
+    let profile = ExecutionProfile::builder()
+        .consistency(Consistency::LocalQuorum)
+        .request_timeout(Some(REQUEST))
+        .speculative_execution_policy(Some(Arc::new(second_node)))
+        .load_balancing_policy(policy.build())
+        .build();
     let mut builder = SessionBuilder::new()
-        .known_nodes(&config.nodes)
+        .known_nodes(contact_points)
         .connection_timeout(CONNECT)
         .hostname_resolution_timeout(Some(CONNECT))
+        .metadata_request_clientside_timeout(CONNECT)
+        .keepalive_interval(KEEPALIVE)
+        .keepalive_timeout(KEEPALIVE)
         .pool_size(PoolSize::PerHost(NonZeroUsize::MIN))
         .fetch_full_schema_metadata(false)
+        .tls_context(tls)
+        .host_filter(Arc::clone(nodes) as Arc<dyn HostFilter>)
         .default_execution_profile_handle(profile.into_handle());
     if let Some(login) = &config.login {
         builder = builder.user(&login.user, &login.password);
     }
-    match tokio::time::timeout(SESSION, builder.build()).await {
-        Ok(session) => session.map_err(|error| at.connecting(&error)),
-        Err(_) => Err(at.silent(SESSION)),
-    }
+    builder.build().await
 }
 
 /// A session whose schema is there and known.
@@ -60,6 +138,8 @@ pub(super) struct Ready {
     /// Prepares a statement when it is first used: a function never asks.
     session: CachingSession,
     at: At,
+    /// When a node last answered; `None` once one did not.
+    heard: Mutex<Option<Moment>>,
     pub(super) layout: Layout,
     pub(super) statements: Statements,
 }
@@ -75,17 +155,58 @@ impl Ready {
         try_join_all(statements.inserts().map(|insert| session.add_prepared_statement(insert)))
             .await
             .map_err(|error| at.executing(&error.into()))?;
-        Ok(Ready { session, at, layout, statements })
+        Ok(Ready { session, at, heard: Mutex::new(Some(Moment::now())), layout, statements })
+    }
+
+    /// Whether its connections may have died unnoticed.
+    pub(super) fn is_doubtful(&self) -> bool {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).is_none_or(|heard| heard.age() > IDLE)
+    }
+
+    /// Whether every node that it has a connection to answers at once.
+    pub(super) async fn is_alive(&self) -> bool {
+        let session = self.session.get_session();
+        let state = session.get_cluster_state();
+        let asked: Vec<_> = state
+            .get_nodes_info()
+            .iter()
+            .filter(|node| node.is_connected())
+            .map(|node| {
+                let mut question = Statement::new("SELECT key FROM system.local");
+                question.set_consistency(Consistency::LocalOne);
+                question.set_request_timeout(Some(ALIVE));
+                question.set_retry_policy(Some(Arc::new(FallthroughRetryPolicy)));
+                let node = SingleTargetLoadBalancingPolicy::new(NodeIdentifier::Node(Arc::clone(node)), None);
+                question.set_load_balancing_policy(Some(node));
+                session.query_unpaged(question, ())
+            })
+            .collect();
+        let alive = !asked.is_empty() && try_join_all(asked).await.is_ok();
+        self.heard(alive);
+        alive
+    }
+
+    fn heard(&self, alive: bool) {
+        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = alive.then(Moment::now);
+    }
+
+    fn heed<T>(&self, answer: &Result<T, ExecutionError>) {
+        // An error that a node sent is an answer.
+        self.heard(matches!(answer, Ok(_) | Err(ExecutionError::LastAttemptError(RequestAttemptError::DbError(..)))));
     }
 
     /// Whether a quorum answers and the tables are there.
     pub(super) async fn probe(&self) -> Result<(), RecordsError> {
-        let layout = Layout::read(self.session.get_session(), &self.at).await?;
-        layout.map(drop).ok_or_else(|| self.at.no_schema())
+        let layout = Layout::read(self.session.get_session(), &self.at).await;
+        if let Err(RecordsError::Unavailable(_)) = &layout {
+            self.heard(false);
+        }
+        layout?.map(drop).ok_or_else(|| self.at.no_schema())
     }
 
     pub(super) async fn write(&self, insert: &Statement, values: impl SerializeRow) -> Result<(), RecordsError> {
         let done = self.session.execute_unpaged(insert.clone(), values).await;
+        self.heed(&done);
         done.map(drop).map_err(|error| self.at.executing(&error))
     }
 
@@ -115,6 +236,7 @@ impl Ready {
         from: PagingState,
     ) -> Result<(QueryRowsResult, Option<PagingState>), RecordsError> {
         let answer = self.session.execute_single_page(select.clone(), values, from).await;
+        self.heed(&answer);
         let (result, next) = answer.map_err(|error| self.at.executing(&error))?;
         let rows = result.into_rows_result().map_err(|error| self.at.broken(&error))?;
         match next.into_paging_control_flow() {
