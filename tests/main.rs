@@ -8,6 +8,7 @@ mod cli;
 mod cloud;
 mod convergence;
 mod events;
+mod filters;
 mod function;
 mod harness;
 mod model;
@@ -16,6 +17,8 @@ mod pictures;
 mod records;
 mod s3;
 mod serve;
+mod webhook;
+mod worker;
 
 fn main() -> std::process::ExitCode {
     if let Some(code) = pictures::decode_and_report() {
@@ -26,6 +29,7 @@ fn main() -> std::process::ExitCode {
     trials.extend(cli::trials());
     trials.extend(convergence::trials());
     trials.extend(events::trials());
+    trials.extend(filters::trials());
     trials.extend(function::trials());
     trials.extend(model::trials());
     trials.extend(page::trials());
@@ -33,5 +37,7 @@ fn main() -> std::process::ExitCode {
     trials.extend(records::trials());
     trials.extend(s3::trials());
     trials.extend(serve::trials());
+    trials.extend(webhook::trials());
+    trials.extend(worker::trials());
     harness::run(trials)
 }

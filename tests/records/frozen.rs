@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use libtest_mimic::{Failed, Trial};
-use spotter::records::cassandra::{Cassandra, CassandraConfig};
 use spotter::records::Records;
+use spotter::records::cassandra::{Cassandra, CassandraConfig};
 
 use super::home::{At, Home, Place};
 use super::proxy::Proxy;
