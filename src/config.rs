@@ -281,6 +281,14 @@ mod tests {
     }
 
     #[test]
+    fn globs_are_lists_and_a_bad_one_is_named() {
+        let filter = read(&[(INCLUDE, "*.png,photos/**"), (EXCLUDE, "*.{tmp,part}")]).unwrap().filter;
+        assert!(filter.allows("photos/7.jpg") && !filter.allows("7.jpg") && !filter.allows("photos/7.part"));
+        let error = read(&[(EXCLUDE, "*.png,[")]).unwrap_err();
+        assert!(error.starts_with("SPOTTER_EXCLUDE=\"*.png,[\": \"[\" is not a glob"), "{error}");
+    }
+
+    #[test]
     fn a_ca_asks_for_tls() {
         let tls = |variables: &[(&str, &str)]| {
             read(&[&[(CASSANDRA, "a")], variables].concat()).map(|settings| settings.cassandra.unwrap().tls)
@@ -294,14 +302,6 @@ mod tests {
         let both = tls(&[(CASSANDRA_CA, "ca.pem"), (CASSANDRA_TLS, "off")]).unwrap_err();
         assert!(both.contains("SPOTTER_CASSANDRA_TLS") && both.contains("SPOTTER_CASSANDRA_CA"), "{both}");
         assert!(tls(&[(CASSANDRA_TLS, "yes")]).unwrap_err().contains("must be on or off"));
-    }
-
-    #[test]
-    fn globs_are_lists_and_a_bad_one_is_named() {
-        let filter = read(&[(INCLUDE, "*.png,photos/**"), (EXCLUDE, "*.{tmp,part}")]).unwrap().filter;
-        assert!(filter.allows("photos/7.jpg") && !filter.allows("7.jpg") && !filter.allows("photos/7.part"));
-        let error = read(&[(EXCLUDE, "*.png,[")]).unwrap_err();
-        assert!(error.starts_with("SPOTTER_EXCLUDE=\"*.png,[\": \"[\" is not a glob"), "{error}");
     }
 
     #[cfg(unix)]

@@ -9,6 +9,7 @@ mod cli;
 mod cloud;
 mod convergence;
 mod events;
+mod filters;
 mod function;
 mod harness;
 mod model;
@@ -18,6 +19,8 @@ mod pictures;
 mod records;
 mod s3;
 mod serve;
+mod webhook;
+mod worker;
 
 fn main() -> std::process::ExitCode {
     if let Some(code) = pictures::decode_and_report() {
@@ -29,6 +32,7 @@ fn main() -> std::process::ExitCode {
     trials.extend(cli::trials());
     trials.extend(convergence::trials());
     trials.extend(events::trials());
+    trials.extend(filters::trials());
     trials.extend(function::trials());
     trials.extend(model::trials());
     trials.extend(notify::trials());
@@ -37,5 +41,7 @@ fn main() -> std::process::ExitCode {
     trials.extend(records::trials());
     trials.extend(s3::trials());
     trials.extend(serve::trials());
+    trials.extend(webhook::trials());
+    trials.extend(worker::trials());
     harness::run(trials)
 }

@@ -5,8 +5,11 @@
 
 mod bucket;
 mod cassandra;
+mod frozen;
 mod home;
 mod processes;
+mod proxy;
+mod tls;
 
 use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
@@ -53,15 +56,18 @@ const CONTRACT: [(&str, Test); 19] = tests![
 ];
 
 pub(crate) fn trials() -> Vec<Trial> {
-    if let Some(trial) = processes::child() {
+    if let Some(trial) = processes::child().or_else(frozen::child) {
         return vec![trial];
     }
     let mut places = vec![Place::Sqlite];
     let mut trials = processes::trials();
     trials.extend(cassandra::trials_without());
+    trials.extend(tls::trials());
     match harness::cassandra::node() {
         Ok(node) => {
-            places.push(Place::Cassandra { node, layout: Layout::default() });
+            let place = Place::Cassandra { node, layout: Layout::default() };
+            trials.extend(frozen::trials(&place));
+            places.push(place);
             places.push(Place::Cassandra { node, layout: Layout { slot_hours: 1, shards: 3 } });
         }
         Err(reason) => trials.push(harness::needs::<()>("records::cassandra", Err(reason), |()| Ok(()))),

@@ -52,7 +52,7 @@ impl WebhookArgs {
 impl Listener {
     pub(super) async fn serve(self, function: Function, records: Arc<dyn Records>, stop: impl Future<Output = ()>) {
         let token = self.token.map(|Secret(token)| token);
-        let webhook = Webhook { function, records, token, answered: Box::new(handled::print) };
+        let webhook = Webhook { function: Arc::new(function), records, token, answered: Box::new(handled::print) };
         webhook.serve(self.listener, stop).await;
     }
 }

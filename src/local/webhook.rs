@@ -47,7 +47,7 @@ const CONCURRENT: u32 = 64;
 const LATER: &str = "5";
 
 pub struct Webhook {
-    pub function: Function,
+    pub function: Arc<Function>,
     pub records: Arc<dyn Records>,
     /// Without one, every program that reaches the address is let in.
     pub token: Option<String>,
@@ -130,14 +130,14 @@ async fn event(State(shared): State<Arc<Shared>>, request: Request) -> Response 
         Ok(payload) => payload,
         Err(error) => return refusal(StatusCode::BAD_REQUEST, format!("the event is not JSON: {error}")),
     };
-    // Nothing is fetched for a record that cannot be written.
-    if let Err(error) = shared.webhook.records.available().await {
-        return later(error.to_string());
-    }
     // In a task of its own: where the sender hangs up, hyper drops what waits here, and some never send again.
     let task = tokio::spawn(async move {
         // The semaphore is never closed.
         let _place = Arc::clone(&shared.places).acquire_owned().await.ok();
+        // Nothing is fetched for a record that cannot be written.
+        if let Err(error) = shared.webhook.records.available().await {
+            return later(error.to_string());
+        }
         let answer = shared.webhook.function.answer(&payload, Instant::now() + TIME_LIMIT).await;
         (shared.webhook.answered)(&answer);
         response(&answer)

@@ -55,6 +55,14 @@ impl Place {
         }
     }
 
+    /// `host:port` of the one Cassandra.
+    pub(super) fn node(&self) -> Result<&'static str, Failed> {
+        match self {
+            Place::Sqlite => Err("not Cassandra".into()),
+            Place::Cassandra { node, .. } => Ok(node.get()?),
+        }
+    }
+
     /// Only Cassandra is cut.
     pub(super) fn layout(&self) -> Layout {
         match self {

@@ -104,6 +104,17 @@ fn versions_of_the_format() {
 }
 
 #[test]
+fn versitygw_does_not_encode_what_it_removes_with_others() {
+    let event =
+        read(record("s3:ObjectRemoved:DeleteObjects", json!({ "key": "a+b %2B.png", "versionId": null }))).unwrap();
+    assert_eq!((event.change, event.key.as_str()), (Change::Deleted, "a+b %2B.png"));
+    let event = read(record("s3:ObjectRemoved:DeleteObjects", json!({ "key": "7.png", "versionId": "v" }))).unwrap();
+    assert_eq!(event.change, Change::VersionRemoved);
+    let event = read(record("s3:ObjectRemoved:Delete", json!({ "key": "a%20b.png" }))).unwrap();
+    assert_eq!(event.key, "a b.png");
+}
+
+#[test]
 fn facts_of_an_object() {
     let object = json!({ "key": "7.png", "size": "1024", "eTag": "\"abc-2\"", "sequencer": "", "versionId": 7 });
     let event = read(record("ObjectCreated:Put", object)).unwrap();
