@@ -30,7 +30,7 @@ fn start() -> Result<String, String> {
         return Ok(named);
     }
     let address = if runs("docker", &["info"]) && image(IMAGE).is_ok() {
-        container("localstack", 4566, &["--env", SERVICES, IMAGE], serves)?
+        container("localstack", "127.0.0.1::4566", &["--env", SERVICES, IMAGE], serves)?
     } else {
         start_from_python()?
     };

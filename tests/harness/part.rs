@@ -81,20 +81,20 @@ pub(super) fn image(name: &str) -> Result<(), String> {
 }
 
 /// `docker run` of a server that lives as long as this process. Where its port is reached on this machine, once it
-/// `serves` there.
+/// `serves` there; `publish` as in Docker's flag, of one port.
 pub(super) fn container(
     name: &str,
-    port: u16,
+    publish: &str,
     arguments: &[&str],
     serves: impl Fn(&str) -> std::io::Result<bool>,
 ) -> Result<String, String> {
     let name = format!("spotter-test-{name}-{}", std::process::id());
     when_this_process_ends(&format!("docker rm --force --volumes {name}"))?;
-    let publish = format!("127.0.0.1::{port}");
-    let run = ["run", "--detach", "--name", &name, "--publish", &publish];
+    let run = ["run", "--detach", "--name", &name, "--publish", publish];
     output(Command::new("docker").args(run).args(arguments))?;
-    let address = output(Command::new("docker").args(["port", &name, &port.to_string()]))?;
-    let address = address.lines().next().ok_or_else(|| format!("{name} has no port {port}"))?.to_owned();
+    let ports = output(Command::new("docker").args(["port", &name]))?;
+    let address = ports.lines().next().and_then(|line| line.split(" -> ").nth(1));
+    let address = address.ok_or_else(|| format!("{name} has no port: {ports}"))?.to_owned();
     until(
         || serves(&address).unwrap_or(false),
         || {

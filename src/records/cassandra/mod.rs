@@ -4,6 +4,7 @@
 //! written at `LOCAL_QUORUM`, without `USING TIMESTAMP`, lightweight transactions or counters.
 
 mod errors;
+mod forwarded;
 mod moment;
 mod nodes;
 mod retry;

@@ -27,6 +27,7 @@ use scylla::value::CqlTimestamp;
 
 use super::CassandraConfig;
 use super::errors::At;
+use super::forwarded::Forwarded;
 use super::moment::Moment;
 use super::nodes::{Nodes, ambiguous};
 use super::row::{COLUMNS, Read};
@@ -127,6 +128,9 @@ async fn build(
         .tls_context(tls)
         .host_filter(Arc::clone(nodes) as Arc<dyn HostFilter>)
         .default_execution_profile_handle(profile.into_handle());
+    if let Some(forwarded) = Forwarded::of(&config.nodes) {
+        builder = builder.address_translator(Arc::new(forwarded));
+    }
     if let Some(login) = &config.login {
         builder = builder.user(&login.user, &login.password);
     }
