@@ -1,14 +1,19 @@
 //! The only place that reads the environment. A bad value is an error that names its variable.
 
+mod notify;
+
 use std::ffi::OsString;
 use std::net::Ipv6Addr;
 use std::path::PathBuf;
 
 use crate::decode::Limits;
 use crate::event::EventBridgeKeys;
+use crate::filter::{Filter, Glob};
+use crate::notify::NotifyConfig;
 use crate::objects::S3Settings;
 use crate::records::cassandra::{CassandraConfig, Login, Tls};
 
+pub use crate::notify::Secret;
 pub use crate::records::cassandra::{
     CA_VARIABLE as CASSANDRA_CA, DATACENTER_VARIABLE as CASSANDRA_DC, TLS_VARIABLE as CASSANDRA_TLS,
 };
@@ -26,8 +31,18 @@ pub const EVENTBRIDGE_KEYS: &str = "SPOTTER_EVENTBRIDGE_KEYS";
 pub const S3_ADDRESSING: &str = "SPOTTER_S3_ADDRESSING";
 pub const MAX_PIXELS: &str = "SPOTTER_MAX_PIXELS";
 pub const MAX_BYTES: &str = "SPOTTER_MAX_BYTES";
+pub const NOTIFY: &str = "SPOTTER_NOTIFY";
+pub const NOTIFY_ONLY: &str = "SPOTTER_NOTIFY_ONLY";
+pub const NOTIFY_SECRET: &str = "SPOTTER_NOTIFY_SECRET";
+pub const TAG: &str = "SPOTTER_TAG";
+pub const INCLUDE: &str = "SPOTTER_INCLUDE";
+pub const EXCLUDE: &str = "SPOTTER_EXCLUDE";
+pub const QUEUE: &str = "SPOTTER_QUEUE";
+pub const WEBHOOK_TOKEN: &str = "SPOTTER_WEBHOOK_TOKEN";
 /// The AWS SDK reads these itself; that one is set decides the default of `SPOTTER_S3_ADDRESSING`.
 const ENDPOINTS: [&str; 2] = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"];
+/// The SDK reads these, too; where one is set, a queue's URL does not say where the queue is.
+const QUEUE_ENDPOINTS: [&str; 2] = ["AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL"];
 
 pub const DEFAULT_KEYSPACE: &str = "spotter";
 const DEFAULT_CASSANDRA_PORT: u16 = 9042;
@@ -47,6 +62,18 @@ pub struct Settings {
     pub limits: Limits,
     /// Larger objects are not fetched.
     pub max_bytes: u64,
+    /// Who is told of what was recorded.
+    pub notify: Option<NotifyConfig>,
+    /// Whether objects are tagged with their labels.
+    pub tag: bool,
+    /// Other objects are not looked at.
+    pub filter: Filter,
+    /// URL or name of the queue that `worker` consumes.
+    pub queue: Option<String>,
+    /// The SDK finds a custom endpoint for the queue in the environment.
+    pub queue_endpoint_in_env: bool,
+    /// What whoever calls the webhook must know.
+    pub webhook_token: Option<Secret>,
 }
 
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -89,6 +116,12 @@ impl Settings {
             },
             limits: number(&get, MAX_PIXELS)?.map_or_else(Limits::default, |pixels| Limits { pixels }),
             max_bytes: number(&get, MAX_BYTES)?.unwrap_or(DEFAULT_MAX_BYTES),
+            notify: notify::notify(&get)?,
+            tag: choice(&get, TAG, &[("on", true), ("off", false)])?.unwrap_or(false),
+            filter: Filter { include: globs(&get, INCLUDE)?, exclude: globs(&get, EXCLUDE)? },
+            queue: text(&get, QUEUE)?,
+            queue_endpoint_in_env: QUEUE_ENDPOINTS.into_iter().any(|name| get(name).is_some()),
+            webhook_token: secret(&get, WEBHOOK_TOKEN)?,
         })
     }
 }
@@ -98,6 +131,19 @@ fn text(get: &impl Variables, variable: &'static str) -> Result<Option<String>, 
         value.into_string().map_err(|value| error(variable, &value.to_string_lossy(), "must be UTF-8 text"))
     };
     get(variable).map(text).transpose()
+}
+
+/// Unlike [`text`], its errors do not repeat the value.
+fn secret(get: &impl Variables, variable: &'static str) -> Result<Option<Secret>, ConfigError> {
+    let text = |value: OsString| value.into_string().map_err(|_| error(variable, "…", "must be UTF-8 text"));
+    Ok(get(variable).map(text).transpose()?.map(Secret))
+}
+
+fn globs(get: &impl Variables, variable: &'static str) -> Result<Vec<Glob>, ConfigError> {
+    let Some(list) = text(get, variable)? else {
+        return Ok(Vec::new());
+    };
+    Glob::list(&list).map_err(|problem| error(variable, &list, problem.to_string()))
 }
 
 fn cassandra(get: &impl Variables) -> Result<Option<CassandraConfig>, ConfigError> {
@@ -229,7 +275,17 @@ mod tests {
         let login = error(&[(CASSANDRA, "bob:hunter2@db:9042")]);
         assert!(login.contains(CASSANDRA_PASSWORD) && !login.contains("hunter2"), "{login}");
         assert!(error(&[(CASSANDRA, "a"), (KEYSPACE, "x; DROP")]).contains("SPOTTER_KEYSPACE"));
+        assert_eq!(error(&[(TAG, "yes")]), "SPOTTER_TAG=\"yes\": must be on or off");
+        assert!(read(&[(TAG, "on")]).unwrap().tag && !read(&[]).unwrap().tag);
         assert!(error(&[(CASSANDRA, "a"), (CASSANDRA_PASSWORD, "p")]).contains("SPOTTER_CASSANDRA_USER"));
+    }
+
+    #[test]
+    fn globs_are_lists_and_a_bad_one_is_named() {
+        let filter = read(&[(INCLUDE, "*.png,photos/**"), (EXCLUDE, "*.{tmp,part}")]).unwrap().filter;
+        assert!(filter.allows("photos/7.jpg") && !filter.allows("7.jpg") && !filter.allows("photos/7.part"));
+        let error = read(&[(EXCLUDE, "*.png,[")]).unwrap_err();
+        assert!(error.starts_with("SPOTTER_EXCLUDE=\"*.png,[\": \"[\" is not a glob"), "{error}");
     }
 
     #[test]
@@ -260,7 +316,8 @@ mod tests {
 
     #[test]
     fn a_password_is_never_shown() {
-        let variables = [(CASSANDRA, "a"), (CASSANDRA_USER, "u"), (CASSANDRA_PASSWORD, "hunter2")];
+        let login = [(CASSANDRA, "a"), (CASSANDRA_USER, "u"), (CASSANDRA_PASSWORD, "hunter2")];
+        let variables = [&login[..], &[(WEBHOOK_TOKEN, "hunter2")]].concat();
         assert!(!format!("{:?}", read(&variables).unwrap()).contains("hunter2"));
         assert!(!error_of_short_login().contains("hunter2"));
     }

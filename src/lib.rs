@@ -10,18 +10,24 @@
 //! object from its event to its outcome. `ARCHITECTURE.md` says what each module must not know, and
 //! `tests/architecture.rs` keeps it so.
 
+#[cfg(feature = "cli")]
+pub mod backfill;
 pub mod classifier;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod config;
 pub mod decode;
 pub mod event;
+pub mod filter;
 pub mod function;
 #[cfg(feature = "cli")]
 pub mod local;
+pub mod notify;
 pub mod objects;
 pub mod pipeline;
 pub mod preprocess;
 pub mod record;
 pub mod records;
 pub mod telemetry;
+#[cfg(feature = "cli")]
+pub mod worker;

@@ -1,5 +1,7 @@
 //! One object's way, from its event to its outcome. Knows no envelope and no command line.
 
+mod after;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,9 +10,11 @@ use tokio::sync::Semaphore;
 use crate::classifier::Model;
 use crate::decode::Limits;
 use crate::event::{Change, ObjectEvent, Timestamp};
+use crate::filter::Filter;
 use crate::objects::{FetchError, Head, Object, Objects, Pinned};
 use crate::record::{self, Order, Record, Subject};
 use crate::records::{self, Records, RecordsError};
+pub use after::After;
 
 /// Bytes of objects that are in memory at once; one object may be larger.
 const FETCHED_BYTES: u64 = 128_000_000;
@@ -23,6 +27,8 @@ pub struct Pipeline {
     model: Arc<Model>,
     limits: Limits,
     max_bytes: u64,
+    after: After,
+    filter: Filter,
     /// A permit a processor.
     classifying: Arc<Semaphore>,
     /// A permit a kilobyte of objects that are in memory.
@@ -55,6 +61,8 @@ pub struct Steps {
     /// Decoding, preprocessing and the model.
     pub classify: Duration,
     pub write: Duration,
+    /// Tags and telling others.
+    pub tell: Duration,
 }
 
 /// How far one object has come.
@@ -75,7 +83,18 @@ impl Pipeline {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let classifying = Arc::new(Semaphore::new(processors));
         let fetched = Semaphore::new((FETCHED_BYTES / PERMIT_BYTES) as usize);
-        Pipeline { objects, records, model, limits, max_bytes, classifying, fetched }
+        let (after, filter) = (After::default(), Filter::default());
+        Pipeline { objects, records, model, limits, max_bytes, after, filter, classifying, fetched }
+    }
+
+    /// What happens once a record is written.
+    pub fn followed_by(self, after: After) -> Pipeline {
+        Pipeline { after, ..self }
+    }
+
+    /// What `filter` leaves out is neither fetched nor recorded, its removal neither.
+    pub fn filtered(self, filter: Filter) -> Pipeline {
+        Pipeline { filter, ..self }
     }
 
     /// The outcome comes by `deadline`: what hangs until then may pass.
@@ -95,6 +114,7 @@ impl Pipeline {
         match event.change {
             Change::Test => Outcome::Ignored("a test event"),
             Change::Other => Outcome::Ignored("not a change of an object's content"),
+            _ if !self.filter.allows(&event.key) => Outcome::Ignored("left out by the filters"),
             Change::Deleted | Change::VersionRemoved => self.write(record::of_removal(event), way).await,
             Change::Created | Change::Observed => self.look(event, way).await.unwrap_or_else(|outcome| outcome),
         }
@@ -109,6 +129,11 @@ impl Pipeline {
         };
         way.doing = "reading what is known of it";
         let known = self.known(event).await?;
+        if let Some(head) = self.announced_too_large(event) {
+            let verdict = record::too_large(head.size, self.max_bytes);
+            let subject = Subject { order: order(event, &head, known.as_ref()), event: event.clone(), head };
+            return Ok(self.write(record::of_verdict(&subject, &self.model, verdict), way).await);
+        }
         way.doing = "waiting for memory";
         let expected = event.size.unwrap_or(self.max_bytes).min(self.max_bytes).min(FETCHED_BYTES);
         // The semaphore is never closed.
@@ -121,7 +146,8 @@ impl Pipeline {
             Ok(Object { head, bytes }) => (head, Ok(bytes)),
             Err(FetchError::TooLarge { head, max_bytes }) => {
                 let verdict = record::too_large(head.size, max_bytes);
-                (*head, Err(verdict))
+                // As if the event had announced it: another event of this version writes the same row.
+                (Head { content_type: None, ..*head }, Err(verdict))
             }
             Err(FetchError::Unaddressable(why)) => (announced(event), Err(record::unaddressable(why))),
             Err(FetchError::Superseded(why)) => return Err(Outcome::Superseded(why)),
@@ -133,6 +159,13 @@ impl Pipeline {
             Err(verdict) => record::of_verdict(&subject, &self.model, verdict),
         };
         Ok(self.write(record, way).await)
+    }
+
+    /// What the event says of an object that it says is too large: nobody has to ask the bucket. An observation without
+    /// a time is asked for all the same: its order needs Last-Modified.
+    fn announced_too_large(&self, event: &ObjectEvent) -> Option<Head> {
+        let has_order = event.change == Change::Created || event.event_time.is_some();
+        (has_order && event.size? > self.max_bytes).then(|| announced(event))
     }
 
     /// What is known of an observed object: the row of the version that is asked for, else the newest that stands.
@@ -173,14 +206,21 @@ impl Pipeline {
         let started = Instant::now();
         let written = self.records.write(&record, way.deadline).await;
         way.steps.write = started.elapsed();
-        match written {
+        if let Err(error) = written {
+            return Outcome::Retry(error.to_string());
+        }
+        way.doing = "telling of its record";
+        let started = Instant::now();
+        let followed = self.after.follow(&*self.objects, &record, way.deadline).await;
+        way.steps.tell = started.elapsed();
+        match followed {
             Ok(()) => Outcome::Recorded(Box::new(record)),
-            Err(error) => Outcome::Retry(error.to_string()),
+            Err(why) => Outcome::Retry(why),
         }
     }
 }
 
-/// What the event says of an object that could not be asked for.
+/// What the event says of an object that is not asked for.
 fn announced(event: &ObjectEvent) -> Head {
     Head {
         size: event.size.unwrap_or(0),

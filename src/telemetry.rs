@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 
 use crate::event::ObjectEvent;
-use crate::pipeline::{Handled, Outcome};
+use crate::pipeline::{Handled, Outcome, Steps};
 use crate::record::Order;
 
 /// What `RUST_LOG` is when it is not set. What the driver of Cassandra (`scylla`) has to say is in our own errors, and
@@ -37,8 +37,9 @@ pub fn to_terminal() {
 pub fn outcome(event: &ObjectEvent, handled: &Handled) {
     let (bucket, key, seq) = (event.bucket.as_str(), event.key.as_str(), Order::of(event).seq);
     let trace_id = event.trace_id.as_deref();
-    let [fetch_ms, classify_ms, write_ms] =
-        [handled.steps.fetch, handled.steps.classify, handled.steps.write].map(|step| step.as_secs_f64() * 1e3);
+    let Steps { fetch, classify, write, tell } = handled.steps;
+    let [fetch_ms, classify_ms, write_ms, tell_ms] =
+        [fetch, classify, write, tell].map(|step| step.as_secs_f64() * 1e3);
     match &handled.outcome {
         Outcome::Recorded(record) => tracing::info!(
             bucket,
@@ -54,6 +55,7 @@ pub fn outcome(event: &ObjectEvent, handled: &Handled) {
             fetch_ms,
             classify_ms,
             write_ms,
+            tell_ms,
         ),
         Outcome::Superseded(why) => tracing::warn!(bucket, key, seq, trace_id, outcome = "superseded", why),
         Outcome::Ignored(why) => tracing::info!(bucket, key, seq, trace_id, outcome = "ignored", why),

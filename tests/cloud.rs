@@ -14,8 +14,9 @@ use spotter::decode::Limits;
 use spotter::event::EventBridgeKeys;
 use spotter::function::{Answer, Function};
 use spotter::local::{Credentials, Endpoint, EndpointHandle, Notification, Store, client};
+use spotter::notify::Notifier;
 use spotter::objects::S3Objects;
-use spotter::pipeline::Pipeline;
+use spotter::pipeline::{After, Pipeline};
 use spotter::records::Records;
 use spotter::records::embedded::Embedded;
 use tempfile::TempDir;
@@ -28,6 +29,8 @@ pub const MAX_BYTES: u64 = 2_000_000;
 
 pub struct Cloud {
     pub s3: Client,
+    pub url: String,
+    pub credentials: Credentials,
     pub store: Store,
     pub records: Arc<dyn Records>,
     pub function: Arc<Function>,
@@ -47,14 +50,20 @@ impl Cloud {
         let endpoint = Endpoint::start(store.clone(), listener, &credentials, Vec::new())?;
         let s3 = client(&url, &credentials);
         let records: Arc<dyn Records> = Arc::new(Embedded::open(&folder.path().join("records.sqlite"))?);
-        let function = Arc::new(function(s3.clone(), records.clone())?);
-        Ok(Cloud { s3, store, records, function, _endpoint: endpoint, folder })
+        let function = Arc::new(function(s3.clone(), records.clone(), After::default())?);
+        Ok(Cloud { s3, url, credentials, store, records, function, _endpoint: endpoint, folder })
     }
 
     /// The same bucket with an empty home of records.
     pub fn records_anew(&mut self, name: &str) -> Result<(), Failed> {
         self.records = Arc::new(Embedded::open(&self.folder.path().join(name))?);
-        self.function = Arc::new(function(self.s3.clone(), self.records.clone())?);
+        self.followed_by(false, None)
+    }
+
+    /// Objects are tagged and others told.
+    pub fn followed_by(&mut self, tag: bool, notifier: Option<Notifier>) -> Result<(), Failed> {
+        let after = After::new(tag, notifier);
+        self.function = Arc::new(function(self.s3.clone(), self.records.clone(), after)?);
         Ok(())
     }
 
@@ -91,10 +100,13 @@ impl Cloud {
     }
 }
 
-pub fn function(s3: Client, records: Arc<dyn Records>) -> Result<Function, Failed> {
+pub fn function(s3: Client, records: Arc<dyn Records>, after: After) -> Result<Function, Failed> {
+    Ok(Function::new(pipeline(s3, records)?.followed_by(after), EventBridgeKeys::Plain))
+}
+
+pub fn pipeline(s3: Client, records: Arc<dyn Records>) -> Result<Pipeline, Failed> {
     let model = Arc::new(Model::embedded()?);
-    let pipeline = Pipeline::new(Arc::new(S3Objects::new(s3)), records, model, Limits::default(), MAX_BYTES);
-    Ok(Function::new(pipeline, EventBridgeKeys::Plain))
+    Ok(Pipeline::new(Arc::new(S3Objects::new(s3)), records, model, Limits::default(), MAX_BYTES))
 }
 
 /// Name and bytes of the drawn pictures, by `samples/expected.tsv`.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use libtest_mimic::{Failed, Trial};
 use serde_json::{Value, json};
 use spotter::local::{Credentials, client};
-use spotter::pipeline::Outcome;
+use spotter::pipeline::{After, Outcome};
 use spotter::record::{Reason, Status};
 use spotter::records;
 use tokio::net::TcpListener;
@@ -119,7 +119,7 @@ async fn bucket_hangs() -> Result<(), Failed> {
     let event = serde_json::from_str(&cloud.notifications()?[0].body)?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let s3 = client(&format!("http://{}", listener.local_addr()?), &Credentials::random()?);
-    let function = function(s3, cloud.records.clone())?;
+    let function = function(s3, cloud.records.clone(), After::default())?;
     let answer = function.answer(&event, Instant::now() + Duration::from_millis(300)).await;
     let error = answer.body.err().ok_or("an answer")?.to_string();
     assert!(error.contains("s3://demo/a.png: the time was up while still fetching it"), "{error}");

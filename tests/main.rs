@@ -4,18 +4,23 @@
 #![allow(clippy::unwrap_used)] // A panic is a failed test.
 
 mod architecture;
+mod backfill;
 mod cli;
 mod cloud;
 mod convergence;
 mod events;
+mod filters;
 mod function;
 mod harness;
 mod model;
+mod notify;
 mod page;
 mod pictures;
 mod records;
 mod s3;
 mod serve;
+mod webhook;
+mod worker;
 
 fn main() -> std::process::ExitCode {
     if let Some(code) = pictures::decode_and_report() {
@@ -23,15 +28,20 @@ fn main() -> std::process::ExitCode {
     }
     let mut trials = Vec::new();
     trials.extend(architecture::trials());
+    trials.extend(backfill::trials());
     trials.extend(cli::trials());
     trials.extend(convergence::trials());
     trials.extend(events::trials());
+    trials.extend(filters::trials());
     trials.extend(function::trials());
     trials.extend(model::trials());
+    trials.extend(notify::trials());
     trials.extend(page::trials());
     trials.extend(pictures::trials());
     trials.extend(records::trials());
     trials.extend(s3::trials());
     trials.extend(serve::trials());
+    trials.extend(webhook::trials());
+    trials.extend(worker::trials());
     harness::run(trials)
 }

@@ -11,8 +11,9 @@ use serde_json::Value;
 use spotter::classifier::Model;
 use spotter::config::{self, Settings};
 use spotter::function::Function;
+use spotter::notify::Notifier;
 use spotter::objects::S3Objects;
-use spotter::pipeline::Pipeline;
+use spotter::pipeline::{After, Pipeline};
 use spotter::records::cassandra::Cassandra;
 use spotter::telemetry;
 
@@ -47,6 +48,9 @@ async fn init() -> Result<Function, String> {
     tokio::spawn(async move { connecting.connect().await });
     let model = Arc::new(Model::load(settings.model.as_deref()).map_err(|error| error.to_string())?);
     let objects = Arc::new(S3Objects::connect(&settings.s3).await);
-    let pipeline = Pipeline::new(objects, records, model, settings.limits, settings.max_bytes);
+    let after = After::new(settings.tag, settings.notify.map(|notify| Notifier::new(notify, None)));
+    let pipeline = Pipeline::new(objects, records, model, settings.limits, settings.max_bytes)
+        .filtered(settings.filter)
+        .followed_by(after);
     Ok(Function::new(pipeline, settings.eventbridge_keys))
 }

@@ -54,8 +54,10 @@ struct Tally {
 
 pub(super) async fn run(mut settings: Settings) -> Result<(), Failure> {
     let started = Instant::now();
-    // Samples never land in somebody's real bucket or cluster.
+    // Samples never land in somebody's real bucket or cluster, and nobody is told of them.
     settings.cassandra = None;
+    settings.notify = None;
+    settings.tag = false;
     let data = home::data_folder(&settings)?;
     let (records, model) = (home::records(&settings)?, home::model(&settings)?);
     let version = env!("CARGO_PKG_VERSION");

@@ -10,8 +10,9 @@ use super::failure::Failure;
 use crate::classifier::{Manifest, Model};
 use crate::config::{DATA, PROGRAM, Settings};
 use crate::function::Function;
+use crate::notify::Notifier;
 use crate::objects::Objects;
-use crate::pipeline::Pipeline;
+use crate::pipeline::{After, Pipeline};
 use crate::records::Records;
 use crate::records::cassandra::Cassandra;
 use crate::records::embedded::Embedded;
@@ -78,8 +79,19 @@ pub(super) fn function(
     records: Arc<dyn Records>,
     model: Arc<Model>,
 ) -> Function {
-    let pipeline = Pipeline::new(objects, records, model, settings.limits, settings.max_bytes);
-    Function::new(pipeline, settings.eventbridge_keys)
+    Function::new(pipeline(settings, objects, records, model), settings.eventbridge_keys)
+}
+
+pub(super) fn pipeline(
+    settings: &Settings,
+    objects: Arc<dyn Objects>,
+    records: Arc<dyn Records>,
+    model: Arc<Model>,
+) -> Pipeline {
+    let notifier = settings.notify.clone().map(|notify| Notifier::new(notify, settings.s3.profile.as_deref()));
+    Pipeline::new(objects, records, model, settings.limits, settings.max_bytes)
+        .filtered(settings.filter.clone())
+        .followed_by(After::new(settings.tag, notifier))
 }
 
 /// `300ms`, `5s`, `2m`, or seconds without a unit.

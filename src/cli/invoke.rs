@@ -9,10 +9,11 @@ use clap::Args;
 use serde_json::Value;
 
 use super::failure::Failure;
+use super::filter::FilterArgs;
 use super::home;
 use super::output::{Format, FormatArgs, csv, line, note, table};
 use crate::config::Settings;
-use crate::event::{self, EventBridgeKeys};
+use crate::event::{self, Change, DryRun, ObjectEvent};
 use crate::function::{Answer, FunctionError, TIME_LIMIT};
 use crate::objects::S3Objects;
 use crate::pipeline::Outcome;
@@ -26,19 +27,22 @@ pub(super) struct Invoke {
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
+    filter: FilterArgs,
+    #[command(flatten)]
     format: FormatArgs,
 }
 
 const CSV_COLUMNS: [&str; 8] = ["bucket", "key", "version_id", "etag", "size", "sequencer", "event_time", "action"];
 
 impl Invoke {
-    pub(super) async fn run(self, settings: &Settings) -> Result<(), Failure> {
+    pub(super) async fn run(self, mut settings: Settings) -> Result<(), Failure> {
+        self.filter.replace(&mut settings.filter);
         let payload = self.payload()?;
         if self.dry_run {
-            return dry_run(&payload, settings.eventbridge_keys, self.format.chosen());
+            return dry_run(&payload, &settings, self.format.chosen());
         }
         let objects = Arc::new(S3Objects::connect(&settings.s3).await);
-        let function = home::function(settings, objects, home::records(settings)?, home::model(settings)?);
+        let function = home::function(&settings, objects, home::records(&settings)?, home::model(&settings)?);
         let Answer { body, objects } = function.answer(&payload, Instant::now() + TIME_LIMIT).await;
         for (event, handled) in &objects {
             note(&format!("s3://{}/{}  {}", event.bucket, event.key, summary(&handled.outcome)));
@@ -67,8 +71,9 @@ impl Invoke {
     }
 }
 
-fn dry_run(payload: &Value, keys: EventBridgeKeys, format: Format) -> Result<(), Failure> {
-    let delivery = event::parse(payload, keys).map_err(|error| Failure::Failed(error.to_string()))?;
+fn dry_run(payload: &Value, settings: &Settings, format: Format) -> Result<(), Failure> {
+    let delivery =
+        event::parse(payload, settings.eventbridge_keys).map_err(|error| Failure::Failed(error.to_string()))?;
     let mut rows = Vec::new();
     let mut unreadable = false;
     if format == Format::Csv {
@@ -78,12 +83,12 @@ fn dry_run(payload: &Value, keys: EventBridgeKeys, format: Format) -> Result<(),
         for event in &item.events {
             match event {
                 Ok(event) if format == Format::Table => rows.push(vec![
-                    event.change.action().to_owned(),
+                    told(event, settings).action.to_owned(),
                     format!("s3://{}/{}", event.bucket, event.key),
                     event.version_id.clone().or_else(|| event.etag.clone()).unwrap_or_default(),
                 ]),
-                Ok(event) if format == Format::Csv => line(&csv(&event.dry_run(), &CSV_COLUMNS)?)?,
-                Ok(event) => line(&serde_json::to_string(&event.dry_run())?)?,
+                Ok(event) if format == Format::Csv => line(&csv(&told(event, settings), &CSV_COLUMNS)?)?,
+                Ok(event) => line(&serde_json::to_string(&told(event, settings))?)?,
                 Err(error) => {
                     note(&format!("{}: {error}", item.id));
                     unreadable = true;
@@ -95,6 +100,15 @@ fn dry_run(payload: &Value, keys: EventBridgeKeys, format: Format) -> Result<(),
         table(&["ACTION", "OBJECT", "VERSION OR ETAG"], &rows)?;
     }
     if unreadable { Err(Failure::Said) } else { Ok(()) }
+}
+
+fn told<'a>(event: &'a ObjectEvent, settings: &Settings) -> DryRun<'a> {
+    let action = match event.change {
+        Change::Test | Change::Other => event.change.action(),
+        _ if !settings.filter.allows(&event.key) => "left_out",
+        _ => event.change.action(),
+    };
+    DryRun { action, ..event.dry_run() }
 }
 
 fn summary(outcome: &Outcome) -> String {

@@ -1,11 +1,14 @@
 //! The command line: one file a command, thin. Data goes to stdout, the rest to stderr.
 
+mod backfill;
 mod classify;
 mod demo;
 mod env;
 mod event;
 mod failure;
+mod filter;
 mod get;
+mod handled;
 mod home;
 mod invoke;
 mod list;
@@ -15,7 +18,10 @@ mod output;
 mod samples;
 mod schema;
 mod serve;
+mod signals;
 mod stats;
+mod webhook;
+mod worker;
 
 use std::io;
 use std::path::PathBuf;
@@ -36,6 +42,7 @@ const EXAMPLES: &str = "Examples:
   spotter get s3://pictures/7.png --wait 5s
   spotter list --label 7 --format json
   spotter invoke events/s3.json --dry-run
+  spotter worker --queue pictures        classify what an SQS queue announces
 
 Exit codes: 0 done, 1 failed or no such record, 2 usage.";
 
@@ -54,6 +61,8 @@ enum Command {
     Demo,
     /// Run an S3 endpoint and a page, and classify what is uploaded, until Ctrl-C
     Serve(serve::Serve),
+    /// Consume an SQS queue outside Lambda, or take webhooks, until Ctrl-C
+    Worker(worker::Worker),
     /// Print the shell variables that lead aws, boto3 and spotter to `spotter serve`
     Env,
     /// Classify picture files without a bucket
@@ -65,6 +74,8 @@ enum Command {
     List(list::List),
     /// How many records of each kind
     Stats(stats::Stats),
+    /// Record what is in a bucket and not in the records, without events
+    Backfill(backfill::Backfill),
     /// Handle an event from a file, as the function would
     Invoke(invoke::Invoke),
     /// Make the event that an object's creation would have sent
@@ -138,12 +149,14 @@ async fn run(globals: Globals, command: Command) -> Result<(), Failure> {
     match command {
         Command::Demo => demo::run(settings).await,
         Command::Serve(serve) => serve.run(settings).await,
+        Command::Worker(worker) => worker.run(settings).await,
         Command::Env => env::run(&settings),
         Command::Classify(classify) => classify.run(&settings),
         Command::Get(get) => get.run(&settings).await,
         Command::List(list) => list.run(&settings).await,
         Command::Stats(stats) => stats.run(&settings).await,
-        Command::Invoke(invoke) => invoke.run(&settings).await,
+        Command::Backfill(backfill) => backfill.run(settings).await,
+        Command::Invoke(invoke) => invoke.run(settings).await,
         Command::Event(event) => event.run(&settings).await,
         Command::Model(command) => command.run(&settings),
         Command::Schema(command) => command.run(&settings).await,

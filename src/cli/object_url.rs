@@ -30,9 +30,46 @@ impl FromStr for ObjectUrl {
     }
 }
 
+/// The objects of a bucket whose keys begin with something, as an argument.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct PrefixUrl {
+    pub(super) bucket: String,
+    /// Empty for all.
+    pub(super) prefix: String,
+}
+
+impl FromStr for PrefixUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<PrefixUrl, String> {
+        let Some(rest) = text.strip_prefix("s3://") else {
+            let bucket = text.split('/').next().unwrap_or_default();
+            let guess = !bucket.is_empty() && !text.contains("://");
+            return Err(if guess { format!("did you mean s3://{text}?") } else { "write s3://bucket/prefix".into() });
+        };
+        let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+        if bucket.is_empty() {
+            return Err(format!("{text} names no bucket: write s3://bucket or s3://bucket/prefix"));
+        }
+        Ok(PrefixUrl { bucket: bucket.into(), prefix: prefix.into() })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_prefix_may_be_empty() {
+        for (text, bucket, prefix) in [("s3://b", "b", ""), ("s3://b/", "b", ""), ("s3://b/a/b c", "b", "a/b c")] {
+            let url: PrefixUrl = text.parse().unwrap();
+            assert_eq!((&*url.bucket, &*url.prefix), (bucket, prefix), "{text}");
+        }
+        assert_eq!("b".parse::<PrefixUrl>().unwrap_err(), "did you mean s3://b?");
+        for bad in ["", "s3://", "s3:///k", "http://b/k"] {
+            assert!(bad.parse::<PrefixUrl>().unwrap_err().contains("write s3://bucket"), "{bad}");
+        }
+    }
 
     #[test]
     fn keys_are_taken_as_they_are() {

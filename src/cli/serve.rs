@@ -6,18 +6,20 @@ use std::path::Path;
 use std::sync::Arc;
 
 use clap::Args;
-use time::OffsetDateTime;
+use futures_util::future::OptionFuture;
 use tokio::net::TcpListener;
 
 use super::failure::Failure;
-use super::output::{line, note, short_row, visible};
+use super::filter::FilterArgs;
+use super::handled;
+use super::output::{line, note};
+use super::signals::Signals;
+use super::webhook::WebhookArgs;
 use super::{env, home};
 use crate::config::Settings;
-use crate::function::Answer;
 use crate::local::page::{self, PageState, loopback_hosts};
 use crate::local::{Credentials, Endpoint, Store, client, dispatch};
 use crate::objects::S3Objects;
-use crate::pipeline::{Handled, Outcome, Steps};
 
 const OBJECTS_FOLDER: &str = "objects";
 const FIRST_BUCKET: &str = "pictures";
@@ -37,10 +39,16 @@ pub(super) struct Serve {
     /// Address to listen on; another than loopback is reached from other machines
     #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     bind: IpAddr,
+    #[command(flatten)]
+    webhook: WebhookArgs,
+    #[command(flatten)]
+    filter: FilterArgs,
 }
 
 impl Serve {
-    pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
+    pub(super) async fn run(self, mut settings: Settings) -> Result<(), Failure> {
+        self.filter.replace(&mut settings.filter);
+        let mut signals = Signals::new()?;
         let data = home::data_folder(&settings)?;
         let store = Store::open(&data.join(OBJECTS_FOLDER))?;
         let credentials = Credentials::load_or_create(&data)?;
@@ -56,6 +64,15 @@ impl Serve {
         std::fs::write(env::endpoint_file(&data), &s3_url)?;
         line(&format!("S3    {s3_url}   bucket {FIRST_BUCKET} (every bucket is watched)"))?;
         line(&format!("page  {page_url}"))?;
+        // Its events are of a bucket elsewhere: the one that the environment names.
+        let webhook = match self.webhook.listen(&settings).await? {
+            Some(listener) => {
+                let objects = Arc::new(S3Objects::connect(&settings.s3).await);
+                let function = home::function(&settings, objects, records.clone(), model.clone());
+                Some(listener.serve(function, records.clone(), std::future::pending()))
+            }
+            None => None,
+        };
         let named = settings.data.as_ref().map_or(String::new(), |data| format!(" --data '{}'", data.display()));
         note(&format!("other terminal:  eval \"$(spotter{named} env)\" && aws s3 cp 7.png s3://{FIRST_BUCKET}/"));
 
@@ -70,9 +87,10 @@ impl Serve {
         });
         let function = home::function(&settings, objects, records, model);
         let ended = tokio::select! {
-            never = dispatch::run(&store, &function, print) => match never {},
+            never = dispatch::run(&store, &function, handled::print) => match never {},
             ended = page::serve(page, router, std::future::pending()) => ended.map_err(Failure::from),
-            ended = interrupted() => ended.map_err(Failure::from),
+            Some(()) = OptionFuture::from(webhook) => Ok(()),
+            () = signals.next() => Ok(()),
         };
         endpoint.shutdown().await;
         // What was not delivered is still queued, and is delivered at the next start.
@@ -118,37 +136,4 @@ fn hosts(page: SocketAddr) -> Vec<String> {
 fn forget(file: &Path) {
     // Left behind, it only makes `spotter env` name an endpoint that is not there.
     let _ = std::fs::remove_file(file);
-}
-
-/// Ctrl-C, or a polite kill.
-async fn interrupted() -> io::Result<()> {
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted,
-        _ = terminate.recv() => Ok(()),
-    }
-}
-
-/// One line an object, as it happens.
-fn print(answer: &Answer) {
-    for (event, Handled { outcome, steps }) in &answer.objects {
-        let told = match outcome {
-            Outcome::Recorded(record) => format!("{}  {}", short_row(record).join("  "), took(steps)),
-            Outcome::Superseded(why) => format!("superseded: {why}"),
-            Outcome::Ignored(why) => format!("s3://{}/{}  ignored: {why}", event.bucket, event.key),
-            Outcome::Retry(why) => format!("s3://{}/{}  will be tried again: {why}", event.bucket, event.key),
-        };
-        let now = OffsetDateTime::now_utc();
-        // The terminal may be gone; the work goes on.
-        let time = format!("{:02}:{:02}:{:02}", now.hour(), now.minute(), now.second());
-        let _ = line(&format!("{time}  {}", visible(&told)));
-    }
-    if let (Err(error), true) = (&answer.body, answer.objects.is_empty()) {
-        note(&format!("spotter: {error}"));
-    }
-}
-
-fn took(steps: &Steps) -> String {
-    let [fetch, classify, write] = [steps.fetch, steps.classify, steps.write].map(|step| step.as_secs_f64() * 1e3);
-    format!("{:.0} ms (fetch {fetch:.1}, classify {classify:.1}, write {write:.1})", fetch + classify + write)
 }

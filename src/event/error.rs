@@ -11,6 +11,12 @@ pub enum EventError {
     )]
     UnknownShape { part: &'static str, saw: String },
 
+    #[error(
+        "{part} is a record that Spotter told others: SPOTTER_NOTIFY must name no topic, queue or bus that leads back \
+         to Spotter"
+    )]
+    OwnRecord { part: &'static str },
+
     #[error("{part} is not JSON: {problem} at line {line}, column {column}")]
     NotJson { part: &'static str, problem: &'static str, line: usize, column: usize },
 

@@ -106,6 +106,7 @@ impl<'a> Layer<'a> {
             _ if s3::is_test(value) => Ok(Layer::Test),
             _ => match (text(value, "/Type"), text(value, "/Message")) {
                 (Some("Notification"), Some(message)) => Ok(Layer::SnsMessage(message)),
+                _ if is_own_record(value) => Err(EventError::OwnRecord { part }),
                 _ => Err(EventError::unknown(part, value)),
             },
         }
@@ -121,6 +122,12 @@ impl<'a> Layer<'a> {
             Layer::Test => vec![Ok(s3::test_event(value))],
         }
     }
+}
+
+/// What `notify` sends, as it is or on a bus.
+fn is_own_record(value: &Value) -> bool {
+    let fields = ["bucket", "key", "status", "event_time", "seq", "model"];
+    text(value, "/source") == Some("spotter") || fields.iter().all(|field| value.get(field).is_some())
 }
 
 /// `eventSource`, which SNS alone capitalises.

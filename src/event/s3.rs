@@ -1,4 +1,4 @@
-//! One record of S3's own notification format, as AWS, MinIO and Ceph write it, and the test event.
+//! One record of S3's own notification format, as AWS, MinIO, Ceph and VersityGW write it, and the test event.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html>
 //! <https://docs.ceph.com/en/latest/radosgw/notifications/>
 
@@ -45,7 +45,8 @@ pub(super) fn record(record: &Value) -> Result<ObjectEvent, EventError> {
     let name = text(record, "/eventName").ok_or_else(|| EventError::missing("/eventName", bucket, raw_key))?;
     let version_id = text(record, "/s3/object/versionId").map(str::to_owned);
     let change = change(name, version_id.is_some());
-    let literal = text(record, "/eventSource") == Some("ceph:s3");
+    // Ceph encodes no key, and VersityGW none that it takes from a request's body.
+    let literal = text(record, "/eventSource") == Some("ceph:s3") || strip(name) == REMOVED_WITH_OTHERS;
     let encoding = if literal { Encoding::Plain } else { Encoding::Form(RESEND) };
     let facts = Facts { change, bucket, raw_key, time: record.get("eventTime") };
     let (key, event_time) = facts.read(&S3_FIELDS, encoding)?;
@@ -90,7 +91,7 @@ pub(super) fn change(event_name: &str, names_version: bool) -> Change {
         | "ObjectCreated:PutTagging"
         | "ObjectCreated:DeleteTagging" => Change::Other,
         "ObjectRemoved:DeleteMarkerCreated" | "LifecycleExpiration:DeleteMarkerCreated" => Change::Deleted,
-        "ObjectRemoved:Delete" | "LifecycleExpiration:Delete" => removal,
+        "ObjectRemoved:Delete" | "LifecycleExpiration:Delete" | REMOVED_WITH_OTHERS => removal,
         // MinIO: the object and all of its versions, whichever one the record names.
         "ObjectRemoved:DeleteAllVersions" | "LifecycleDelMarkerExpiration:Delete" => Change::Deleted,
         // Ceph's older names of lifecycle expiry, and what one zone does because another did.
@@ -103,6 +104,9 @@ pub(super) fn change(event_name: &str, names_version: bool) -> Change {
         _ => Change::Other,
     }
 }
+
+/// VersityGW's name for a removal by DeleteObjects, which it announces one object at a time.
+const REMOVED_WITH_OTHERS: &str = "ObjectRemoved:DeleteObjects";
 
 /// MinIO and Ceph write `s3:ObjectCreated:Put`, AWS writes `ObjectCreated:Put`.
 fn strip(event_name: &str) -> &str {

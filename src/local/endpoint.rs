@@ -18,29 +18,21 @@ mod values;
 
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use s3s::auth::{S3Auth, SecretKey};
 use s3s::config::{S3Config, StaticConfigProvider};
 use s3s::host::{S3Host, VirtualHost};
 use s3s::service::S3ServiceBuilder;
 use s3s::{S3Result, s3_error};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinHandle;
 
 use self::front::Front;
 use self::service::Service;
-use super::{Credentials, Store};
+use super::{Credentials, Store, http};
 
-/// A client that takes longer for its request's head is cut off.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
-/// What a shutdown grants to requests under way.
-const GRACE: Duration = Duration::from_secs(5);
 /// `s3s` holds a POST form's file in memory (PUT and multipart uploads stream).
 const LARGEST_FORM: u64 = 64 * 1024 * 1024;
 /// XML of a request: 10,000 parts or 1,000 keys fit easily.
@@ -77,7 +69,7 @@ impl Endpoint {
         builder.set_host(Localhost);
         builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
         let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(accept(listener, Front::new(builder.build(), origins), stopped));
+        let task = tokio::spawn(http::serve(listener, Front::new(builder.build(), origins), stopped));
         Ok(EndpointHandle { address, stop, task })
     }
 }
@@ -98,49 +90,6 @@ impl EndpointHandle {
 impl Drop for EndpointHandle {
     fn drop(&mut self) {
         self.task.abort();
-    }
-}
-
-async fn accept(listener: TcpListener, front: Front, mut stopped: watch::Receiver<bool>) {
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    connections.spawn(serve(stream, front.clone(), stopped.clone()));
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "a connection was not accepted");
-                    // Too many open files, for example: trying at once again would only spin.
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                }
-            },
-            Some(_) = connections.join_next() => {}
-            _ = stopped.changed() => break,
-        }
-    }
-    drop(listener);
-    // Whoever is still there is cut off when `connections` is dropped.
-    let _ = tokio::time::timeout(GRACE, async { while connections.join_next().await.is_some() {} }).await;
-}
-
-async fn serve(stream: TcpStream, front: Front, mut stopped: watch::Receiver<bool>) {
-    // Answers are small and written whole: waiting for more to send only delays them.
-    let _ = stream.set_nodelay(true);
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), front);
-    let mut connection = pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        _ = stopped.changed() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "a connection ended early");
     }
 }
 

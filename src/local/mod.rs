@@ -1,4 +1,4 @@
-//! An S3 endpoint on this machine, for `serve`, `demo` and the tests.
+//! What this process serves by HTTP: an S3 endpoint and its page, for `serve`, `demo` and the tests, and a webhook.
 //!
 //! [`Store`] keeps buckets, objects and a queue of notifications; an object's row and its notification commit in
 //! one transaction, so that no crash separates them. [`Endpoint`] speaks S3 in front of it, on the `s3s` crate.
@@ -8,8 +8,10 @@ mod credentials;
 pub mod dispatch;
 mod encoding;
 mod endpoint;
+mod http;
 pub mod page;
 mod store;
+pub mod webhook;
 
 pub use client::client;
 pub use credentials::{Credentials, CredentialsError};

@@ -1,12 +1,16 @@
-//! Fetching objects: through the AWS SDK everywhere, pinned to the version that the event names.
+//! Fetching, listing and tagging objects: through the AWS SDK everywhere, pinned to the version that the event names.
 
+mod list;
 mod s3;
+mod tags;
 
 use async_trait::async_trait;
 
 use crate::event::Timestamp;
 
-pub use s3::{DEFAULT_REGION, S3Objects, S3Settings, unanswered};
+pub use list::{Listed, ListedPage};
+pub use s3::{DEFAULT_REGION, S3Objects, S3Settings, causes, sdk_config, unanswered};
+pub use tags::{MOST_TAGS, Tag, TagError, Tagged, tag_value};
 
 /// The port to the bucket.
 #[async_trait]
@@ -16,6 +20,14 @@ pub trait Objects: Send + Sync {
 
     /// The object's metadata, without its bytes.
     async fn head(&self, pinned: &Pinned) -> Result<Head, FetchError>;
+
+    /// One page of the objects whose keys begin with `prefix`, in the order of keys, without older versions; `after`
+    /// is [`ListedPage::next`] of the page before.
+    async fn list(&self, bucket: &str, prefix: &str, after: Option<&str>) -> Result<ListedPage, FetchError>;
+
+    /// Makes `tags` those of the pinned version, beside the tags that it has under other names. The null version has
+    /// only its ETag to be told by, so it is looked at just before: what replaces it in that moment is tagged too.
+    async fn tag(&self, pinned: &Pinned, tags: &[Tag]) -> Result<Tagged, TagError>;
 }
 
 /// One version of one object: by version id, else by ETag (`If-Match`), else whatever is there.

@@ -3,18 +3,18 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use aws_config::BehaviorVersion;
 use aws_config::environment::EnvironmentVariableRegionProvider;
 use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::ProfileFileRegionProvider;
 use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{Region, ResponseChecksumValidation};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::{RequestId, get_object::GetObjectOutput, head_object::HeadObjectOutput};
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
 
-use super::{FetchError, Head, Object, Objects, Pinned};
+use super::{FetchError, Head, ListedPage, Object, Objects, Pinned, Tag, TagError, Tagged, list, tags};
 use crate::event::{NULL_VERSION, Timestamp};
 
 /// Where no region is named: lookalikes take any, AWS says which it should have been.
@@ -60,24 +60,7 @@ impl S3Objects {
 
     /// The bucket's home that the settings, the environment and the profile name. Touches no network.
     pub async fn connect(settings: &S3Settings) -> S3Objects {
-        let mut profile = ProfileFileRegionProvider::builder();
-        if let Some(name) = &settings.profile {
-            profile = profile.profile_name(name);
-        }
-        // Instance metadata is not asked for a region: on a laptop that is a second of silence.
-        let region = RegionProviderChain::first_try(settings.region.clone().map(Region::new))
-            .or_else(EnvironmentVariableRegionProvider::new())
-            .or_else(profile.build())
-            .or_else(DEFAULT_REGION);
-        let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT).build();
-        let mut loader = aws_config::defaults(BehaviorVersion::latest()).region(region).timeout_config(timeouts);
-        if let Some(url) = &settings.endpoint_url {
-            loader = loader.endpoint_url(url);
-        }
-        if let Some(profile) = &settings.profile {
-            loader = loader.profile_name(profile);
-        }
-        let shared = loader.load().await;
+        let shared = sdk_config(settings).await;
         let mut builder = aws_sdk_s3::config::Builder::from(&shared).force_path_style(settings.uses_path_style());
         if settings.has_custom_endpoint() {
             // Lookalikes often know no checksums.
@@ -85,6 +68,29 @@ impl S3Objects {
         }
         S3Objects::new(Client::from_conf(builder.build()))
     }
+}
+
+/// Region, credentials, endpoint and time-outs that the settings, the environment and the profile name, for any
+/// service of AWS. Touches no network.
+pub async fn sdk_config(settings: &S3Settings) -> SdkConfig {
+    let mut profile = ProfileFileRegionProvider::builder();
+    if let Some(name) = &settings.profile {
+        profile = profile.profile_name(name);
+    }
+    // Instance metadata is not asked for a region: on a laptop that is a second of silence.
+    let region = RegionProviderChain::first_try(settings.region.clone().map(Region::new))
+        .or_else(EnvironmentVariableRegionProvider::new())
+        .or_else(profile.build())
+        .or_else(DEFAULT_REGION);
+    let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT).build();
+    let mut loader = aws_config::defaults(BehaviorVersion::latest()).region(region).timeout_config(timeouts);
+    if let Some(url) = &settings.endpoint_url {
+        loader = loader.endpoint_url(url);
+    }
+    if let Some(profile) = &settings.profile {
+        loader = loader.profile_name(profile);
+    }
+    loader.load().await
 }
 
 #[async_trait]
@@ -122,6 +128,21 @@ impl Objects for S3Objects {
         let output = request.send().await.map_err(|error| failure(pinned, &error))?;
         Ok(head_of_head(&output))
     }
+
+    async fn list(&self, bucket: &str, prefix: &str, after: Option<&str>) -> Result<ListedPage, FetchError> {
+        list::page(&self.client, bucket, prefix, after).await
+    }
+
+    async fn tag(&self, pinned: &Pinned, wanted: &[Tag]) -> Result<Tagged, TagError> {
+        if pinned.version_id.as_deref().is_none_or(|version| version == NULL_VERSION) {
+            match self.head(pinned).await {
+                Ok(head) if head.etag == pinned.etag => {}
+                Ok(_) | Err(FetchError::Superseded(_)) => return Ok(Tagged::Gone),
+                Err(error) => return Err(TagError::Retry(error.to_string())),
+            }
+        }
+        tags::merge(&self.client, pinned, wanted).await
+    }
 }
 
 /// The body, never more than `max_bytes` of it, whatever the header said.
@@ -130,7 +151,8 @@ async fn body(pinned: &Pinned, mut body: ByteStream, head: &Head, max_bytes: u64
     while let Some(chunk) = body.next().await {
         let chunk = chunk.map_err(|error| FetchError::Retry(format!("{pinned}: the body broke off: {error}")))?;
         if (bytes.len() + chunk.len()) as u64 > max_bytes {
-            let head = Head { size: (bytes.len() + chunk.len()) as u64, ..head.clone() };
+            // Where the chunks end is chance, and the size goes into a record.
+            let head = Head { size: max_bytes.saturating_add(1), ..head.clone() };
             return Err(FetchError::TooLarge { head: Box::new(head), max_bytes });
         }
         bytes.extend_from_slice(&chunk);
@@ -148,7 +170,7 @@ where
     let status = error.raw_response().map(|response| response.status().as_u16());
     let code = error.code().unwrap_or_default();
     if let SdkError::ConstructionFailure(_) = error {
-        return FetchError::Unaddressable(format!("the AWS SDK cannot ask for this key ({})", sentence(error)));
+        return FetchError::Unaddressable(format!("the AWS SDK cannot ask for this key ({})", causes(error)));
     }
     match (status, code) {
         (Some(412), _) => FetchError::Superseded(format!("{pinned} has been replaced since")),
@@ -169,7 +191,7 @@ where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     SdkError<E>: std::error::Error,
 {
-    let causes = sentence(error);
+    let causes = causes(error);
     match error {
         SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => {
             format!("S3 cannot be reached: {causes}. Is the endpoint right, and does it run?")
@@ -186,7 +208,7 @@ where
 }
 
 /// An error and its causes, each said once.
-fn sentence(error: &dyn std::error::Error) -> String {
+pub fn causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -223,10 +245,10 @@ fn quoted(etag: &str) -> String {
     format!("\"{etag}\"")
 }
 
-fn unquoted(etag: &str) -> String {
+pub(super) fn unquoted(etag: &str) -> String {
     etag.trim_matches('"').to_owned()
 }
 
-fn milliseconds(time: &DateTime) -> Option<Timestamp> {
+pub(super) fn milliseconds(time: &DateTime) -> Option<Timestamp> {
     time.to_millis().ok().map(Timestamp)
 }

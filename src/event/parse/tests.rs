@@ -26,6 +26,26 @@ fn notification(inner: &Value) -> Value {
     json!({ "Type": "Notification", "Message": inner.to_string() })
 }
 
+/// As `notify` sends it, in each envelope in which a wrong setting could bring it back.
+#[test]
+fn a_record_that_was_told_is_no_event() {
+    let told = json!({
+        "bucket": "demo", "key": "7.png", "status": "classified", "label": "7", "model": "digits/1",
+        "event_time": "2026-11-21T02:03:04.567Z", "seq": null, "version": "e",
+    });
+    let bus = json!({ "source": "spotter", "detail-type": "Spotter Record", "detail": told });
+    for event in [told.clone(), bus.clone()] {
+        let error = parse(&event, EventBridgeKeys::Plain).unwrap_err();
+        assert_eq!(error, EventError::OwnRecord { part: "the event" });
+    }
+    let bodies = [told.clone(), bus, notification(&told)];
+    let messages: Vec<Value> = bodies.iter().map(|body| message("m", body)).collect();
+    let delivery = parse(&json!({ "Records": messages }), EventBridgeKeys::Plain).unwrap();
+    for item in delivery.items {
+        assert!(matches!(&item.events[..], [Err(EventError::OwnRecord { .. })]), "{item:?}");
+    }
+}
+
 #[test]
 fn event_names() {
     for (name, without_version, with_version) in [
@@ -81,6 +101,17 @@ fn versions_of_the_format() {
         let error = read(record).unwrap_err().to_string();
         assert!(error.starts_with("s3://demo/7.png: eventVersion is "), "{error}");
     }
+}
+
+#[test]
+fn versitygw_does_not_encode_what_it_removes_with_others() {
+    let event =
+        read(record("s3:ObjectRemoved:DeleteObjects", json!({ "key": "a+b %2B.png", "versionId": null }))).unwrap();
+    assert_eq!((event.change, event.key.as_str()), (Change::Deleted, "a+b %2B.png"));
+    let event = read(record("s3:ObjectRemoved:DeleteObjects", json!({ "key": "7.png", "versionId": "v" }))).unwrap();
+    assert_eq!(event.change, Change::VersionRemoved);
+    let event = read(record("s3:ObjectRemoved:Delete", json!({ "key": "a%20b.png" }))).unwrap();
+    assert_eq!(event.key, "a b.png");
 }
 
 #[test]

@@ -1,0 +1,55 @@
+//! Nothing is received while the records' home is away: each receive counts towards the dead-letter queue.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+
+use crate::records::{Records, RecordsError};
+
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// A home that takes longer to say that it is there is away.
+const PROBE: Duration = Duration::from_secs(10);
+
+pub(super) struct Gate {
+    records: Arc<dyn Records>,
+    /// Held by the one that asks: the others wait for its answer.
+    is_away: Mutex<bool>,
+}
+
+/// What has changed.
+pub(super) enum Change {
+    Away(RecordsError),
+    Back,
+}
+
+impl Gate {
+    pub(super) fn new(records: Arc<dyn Records>) -> Gate {
+        Gate { records, is_away: Mutex::new(false) }
+    }
+
+    /// Returns once the home is available. It may be dropped at any time.
+    pub(super) async fn open(&self, changed: impl Fn(Change)) {
+        let mut is_away = self.is_away.lock().await;
+        let mut pause = FIRST_PAUSE;
+        while let Err(error) = self.probe().await {
+            if !*is_away {
+                *is_away = true;
+                changed(Change::Away(error));
+            }
+            // Not all workers at once.
+            tokio::time::sleep(pause.mul_f64(0.75 + fastrand::f64() / 2.0)).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+        if *is_away {
+            *is_away = false;
+            changed(Change::Back);
+        }
+    }
+
+    pub(super) async fn probe(&self) -> Result<(), RecordsError> {
+        let silent = |_| RecordsError::Unavailable(format!("no answer within {} s", PROBE.as_secs()));
+        tokio::time::timeout(PROBE, self.records.available()).await.map_err(silent)?
+    }
+}
