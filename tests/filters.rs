@@ -11,7 +11,7 @@ use spotter::decode::Limits;
 use spotter::event::EventBridgeKeys;
 use spotter::filter::{Filter, Glob};
 use spotter::function::Function;
-use spotter::objects::{FetchError, Head, Object, Objects, Pinned, S3Objects};
+use spotter::objects::{FetchError, Head, ListedPage, Object, Objects, Pinned, S3Objects, Tag, TagError, Tagged};
 use spotter::pipeline::{Outcome, Pipeline};
 use spotter::record::{Reason, Record};
 
@@ -40,6 +40,14 @@ impl Objects for Counting {
 
     async fn head(&self, pinned: &Pinned) -> Result<Head, FetchError> {
         self.bucket.head(pinned).await
+    }
+
+    async fn list(&self, bucket: &str, prefix: &str, after: Option<&str>) -> Result<ListedPage, FetchError> {
+        self.bucket.list(bucket, prefix, after).await
+    }
+
+    async fn tag(&self, pinned: &Pinned, tags: &[Tag]) -> Result<Tagged, TagError> {
+        self.bucket.tag(pinned, tags).await
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use spotter::objects::{FetchError, Head, Object, Objects, Pinned, S3Objects};
+use spotter::objects::{FetchError, Head, ListedPage, Object, Objects, Pinned, S3Objects, Tag, TagError, Tagged};
 use spotter::record::Record;
 use spotter::records::embedded::Embedded;
 use spotter::records::{Listing, Page, Records, RecordsError};
@@ -71,5 +71,13 @@ impl Objects for Slow {
 
     async fn head(&self, pinned: &Pinned) -> Result<Head, FetchError> {
         self.bucket.head(pinned).await
+    }
+
+    async fn list(&self, bucket: &str, prefix: &str, after: Option<&str>) -> Result<ListedPage, FetchError> {
+        self.bucket.list(bucket, prefix, after).await
+    }
+
+    async fn tag(&self, pinned: &Pinned, tags: &[Tag]) -> Result<Tagged, TagError> {
+        self.bucket.tag(pinned, tags).await
     }
 }
