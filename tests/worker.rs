@@ -127,7 +127,7 @@ impl Inside {
                 told.lock().unwrap().push(note);
             }
         };
-        let queue = Queue::find(&site.settings()).await?;
+        let queue = Queue::open(site.sqs.clone(), &site.name).await?;
         let stop = CancellationToken::new();
         let stopped = stop.clone();
         let worker = worker::Worker::new(queue, function, records, 3, tell);

@@ -9,11 +9,9 @@ use aws_sdk_s3::types::{Event, NotificationConfiguration, QueueConfiguration};
 use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_sqs::types::QueueAttributeName;
 use libtest_mimic::Failed;
-use spotter::objects::S3Settings;
 use spotter::records;
 use spotter::records::Records;
 use spotter::records::embedded::Embedded;
-use spotter::worker::QueueSettings;
 use tempfile::TempDir;
 
 use crate::cli::spotter;
@@ -124,12 +122,6 @@ impl Site {
     pub fn start(&self, arguments: &[&str]) -> Result<Worker, Failed> {
         let child = self.worker(&self.name).args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         Ok(Worker { child: Some(child) })
-    }
-
-    /// As the worker inside this process gets there.
-    pub fn settings(&self) -> QueueSettings {
-        let home = S3Settings { endpoint_url: Some(self.endpoint.into()), ..S3Settings::default() };
-        QueueSettings { queue: self.name.clone(), home, endpoint_in_env: false }
     }
 
     pub async fn all_recorded(&self, records: &dyn Records, keys: &[String]) -> Result<(), Failed> {
