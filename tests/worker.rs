@@ -54,11 +54,12 @@ async fn upload(endpoint: &'static str) -> Result<(), Failed> {
     site.all_recorded(&records, &[keys[0].clone(), keys[2].clone()]).await?;
     site.all_deleted().await?;
     worker.signal("-TERM")?;
+    let introduction = format!("queue {}  visibility 30 s, to its dead-letter queue after 5", site.name);
+    assert!(worker.introduction.starts_with(&introduction), "{}", worker.introduction);
     let (code, stdout, stderr) = worker.end()?;
     assert_eq!(code, Some(0), "{stderr}");
     assert!(stdout.contains(&format!("s3://{}/0.png  classified  8  ", site.name)), "{stdout}");
     assert!(stdout.contains("1.png  ignored: left out by the filters"), "{stdout}");
-    assert!(stderr.contains(&format!("queue {}  visibility 30 s, to its dead-letter queue after 5", site.name)));
     // The bucket's test event is one of four.
     let last = stdout.lines().last().ok_or("no last line")?;
     assert!(last.starts_with("4 messages received: 4 done, 0 left to come again · 2 objects recorded"), "{last}");
@@ -127,7 +128,7 @@ impl Inside {
                 told.lock().unwrap().push(note);
             }
         };
-        let queue = Queue::find(&site.settings()).await?;
+        let queue = Queue::open(site.sqs.clone(), &site.name).await?;
         let stop = CancellationToken::new();
         let stopped = stop.clone();
         let worker = worker::Worker::new(queue, function, records, 3, tell);

@@ -55,10 +55,8 @@ impl Worker {
         let function = || home::function(&settings, objects.clone(), records.clone(), model.clone());
 
         let (started, stop) = (Instant::now(), CancellationToken::new());
-        let webhook = match self.webhook.listen(&settings).await? {
-            Some(listener) => Some(listener.serve(function(), records.clone(), stop.cancelled())),
-            None => None,
-        };
+        let listener = self.webhook.listen(&settings).await?;
+        let webhook = listener.map(|listener| listener.serve(function(), records.clone(), stop.cancelled()));
         let work = async {
             let Some(queue) = queue else { return Ok(None) };
             let found = stop.run_until_cancelled(worker::find(&self::settings(queue, &settings), tell)).await;

@@ -96,15 +96,20 @@ impl Queue {
     /// # Errors
     /// See [`QueueError`].
     pub async fn find(settings: &QueueSettings) -> Result<Queue, QueueError> {
-        let client = settings.client().await;
-        let name = settings.queue.as_str();
-        let url = match settings.origin() {
-            Some(_) => name.to_owned(),
-            None => {
-                let found = client.get_queue_url().queue_name(name).send().await;
-                let found = found.map_err(|error| failure(&client, name, &error))?;
-                found.queue_url.ok_or_else(|| QueueError::Away(format!("queue {name}: SQS gives no URL of it")))?
-            }
+        Queue::open(settings.client().await, &settings.queue).await
+    }
+
+    /// Looks for the queue of that URL or name.
+    ///
+    /// # Errors
+    /// See [`QueueError`].
+    pub async fn open(client: Client, name: &str) -> Result<Queue, QueueError> {
+        let url = if name.contains("://") {
+            name.to_owned()
+        } else {
+            let found = client.get_queue_url().queue_name(name).send().await;
+            let found = found.map_err(|error| failure(&client, name, &error))?;
+            found.queue_url.ok_or_else(|| QueueError::Away(format!("queue {name}: SQS gives no URL of it")))?
         };
         let wanted =
             [QueueAttributeName::VisibilityTimeout, QueueAttributeName::RedrivePolicy, QueueAttributeName::QueueArn];
@@ -263,7 +268,7 @@ where
 fn unanswered(queue: &str, causes: &str) -> QueueError {
     if causes.contains("credential") {
         let hint = "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
-        return QueueError::Refused(format!("queue {queue}: {causes}. {hint}"));
+        return QueueError::Refused(format!("queue {queue}: {}. {hint}", causes.trim_end_matches('.')));
     }
     QueueError::Away(format!("queue {queue} cannot be reached: {causes}"))
 }

@@ -1,5 +1,6 @@
 //! A queue, its dead-letter queue and a bucket of their own, on a real SQS API.
 
+use std::io::Read;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -9,11 +10,9 @@ use aws_sdk_s3::types::{Event, NotificationConfiguration, QueueConfiguration};
 use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_sqs::types::QueueAttributeName;
 use libtest_mimic::Failed;
-use spotter::objects::S3Settings;
 use spotter::records;
 use spotter::records::Records;
 use spotter::records::embedded::Embedded;
-use spotter::worker::QueueSettings;
 use tempfile::TempDir;
 
 use crate::cli::spotter;
@@ -122,14 +121,16 @@ impl Site {
     }
 
     pub fn start(&self, arguments: &[&str]) -> Result<Worker, Failed> {
-        let child = self.worker(&self.name).args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-        Ok(Worker { child: Some(child) })
-    }
-
-    /// As the worker inside this process gets there.
-    pub fn settings(&self) -> QueueSettings {
-        let home = S3Settings { endpoint_url: Some(self.endpoint.into()), ..S3Settings::default() };
-        QueueSettings { queue: self.name.clone(), home, endpoint_in_env: false }
+        let mut child =
+            self.worker(&self.name).args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        // Its first line says that it is at the queue. What comes after it is left to be read.
+        let (stderr, mut introduction) = (child.stderr.as_mut().ok_or("stderr")?, Vec::new());
+        while introduction.last() != Some(&b'\n') {
+            let mut byte = [0];
+            stderr.read_exact(&mut byte)?;
+            introduction.extend(byte);
+        }
+        Ok(Worker { child: Some(child), introduction: String::from_utf8_lossy(&introduction).into_owned() })
     }
 
     pub async fn all_recorded(&self, records: &dyn Records, keys: &[String]) -> Result<(), Failed> {
@@ -146,6 +147,7 @@ impl Site {
 
 pub struct Worker {
     child: Option<Child>,
+    pub introduction: String,
 }
 
 impl Worker {
