@@ -9,6 +9,8 @@ mod frozen;
 mod home;
 mod processes;
 mod proxy;
+mod purge;
+mod schema;
 mod tls;
 
 use std::collections::BTreeSet;
@@ -26,6 +28,7 @@ use spotter::records::{self, Cursor, Listing, Page};
 
 use crate::harness;
 use home::{Home, Place};
+use purge::{a_purged_object_is_forgotten_and_no_other, what_a_rewritten_row_left_is_purged_too};
 
 type Test = fn(Arc<Home>) -> LocalBoxFuture<'static, ()>;
 
@@ -33,7 +36,7 @@ macro_rules! tests {
     ($($name:ident),* $(,)?) => { [$((stringify!($name), (|home| Box::pin($name(home))) as Test)),*] };
 }
 
-const CONTRACT: [(&str, Test); 19] = tests![
+const CONTRACT: [(&str, Test); 21] = tests![
     every_field_comes_back,
     extremes_come_back,
     nothing_known_is_no_error,
@@ -53,6 +56,8 @@ const CONTRACT: [(&str, Test); 19] = tests![
     labels_are_listed_apart,
     statistics_count_every_row_once,
     writers_at_once_lose_nothing,
+    a_purged_object_is_forgotten_and_no_other,
+    what_a_rewritten_row_left_is_purged_too,
 ];
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -63,6 +68,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = processes::trials();
     trials.extend(cassandra::trials_without());
     trials.extend(tls::trials());
+    trials.extend(schema::trials());
     match harness::cassandra::node() {
         Ok(node) => {
             let place = Place::Cassandra { node, layout: Layout::default() };

@@ -71,6 +71,10 @@ impl Records for Away {
     async fn list(&self, listing: &Listing) -> Result<Page, RecordsError> {
         self.home.list(listing).await
     }
+
+    async fn purge(&self, bucket: &str, key: &str) -> Result<u64, RecordsError> {
+        self.home.purge(bucket, key).await
+    }
 }
 
 impl Site {

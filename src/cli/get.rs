@@ -1,5 +1,6 @@
 //! `spotter get`: what one object is now, or all that is known of it.
 
+use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -8,7 +9,7 @@ use futures_util::TryStreamExt;
 use super::failure::Failure;
 use super::home;
 use super::object_url::ObjectUrl;
-use super::output::{FormatArgs, Printer};
+use super::output::{FormatArgs, Printer, note, visible};
 use crate::config::Settings;
 use crate::record::Record;
 use crate::records::{self, Records};
@@ -27,6 +28,12 @@ pub(super) struct Get {
     /// Wait so long for a first record, as in 5s (after an overwrite, the old one is there at once)
     #[arg(long, value_parser = home::duration, value_name = "TIME")]
     wait: Option<Duration>,
+    /// Remove every row of the object, as people may ask for; the object itself stays
+    #[arg(long, requires = "history", conflicts_with_all = ["wait", "model"])]
+    purge: bool,
+    /// With --purge: do not ask
+    #[arg(long, requires = "purge")]
+    yes: bool,
     /// As name/version [default: the model in use]
     #[arg(long)]
     model: Option<String>,
@@ -37,6 +44,9 @@ pub(super) struct Get {
 impl Get {
     pub(super) async fn run(self, settings: &Settings) -> Result<(), Failure> {
         let records = home::records_to_ask(settings)?;
+        if self.purge {
+            return self.purge(&*records).await;
+        }
         let model = home::model_id(self.model.clone(), settings)?;
         let deadline = Instant::now() + self.wait.unwrap_or_default();
         let mut found = self.look(&*records, &model).await?;
@@ -55,11 +65,45 @@ impl Get {
         printer.finish()
     }
 
+    async fn purge(&self, records: &dyn Records) -> Result<(), Failure> {
+        let ObjectUrl { bucket, key } = &self.object;
+        let object = format!("s3://{bucket}/{key}");
+        if !self.yes {
+            if !io::stdin().is_terminal() {
+                return Err(Failure::Usage(format!("to remove the rows of {object} without being asked, add --yes")));
+            }
+            let rows = records::history(records, bucket, key).try_fold(0_u64, |rows, _| async move { Ok(rows + 1) });
+            ask(&format!("remove {} of {object}?", counted(rows.await?)))?;
+        }
+        match records.purge(bucket, key).await? {
+            0 => Err(Failure::Failed(format!("no record of {object}"))),
+            rows => {
+                note(&format!("removed {} of {object}", counted(rows)));
+                Ok(())
+            }
+        }
+    }
+
     async fn look(&self, records: &dyn Records, model: &str) -> Result<Vec<Record>, Failure> {
         let ObjectUrl { bucket, key } = &self.object;
         if self.history {
             return Ok(records::history(records, bucket, key).try_collect().await?);
         }
         Ok(records::get(records, bucket, key, model).await?.into_iter().collect())
+    }
+}
+
+fn counted(rows: u64) -> String {
+    if rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") }
+}
+
+/// An error unless the answer is yes.
+fn ask(question: &str) -> Result<(), Failure> {
+    write!(io::stderr(), "{} [y/N] ", visible(question))?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    match answer.trim() {
+        "y" | "Y" | "yes" => Ok(()),
+        _ => Err(Failure::Failed("nothing was removed".to_owned())),
     }
 }

@@ -300,6 +300,23 @@ impl Records for Embedded {
         self.on(|file| &file.reader, move |connection| rows(connection, &bucket, &key, after.as_ref())).await
     }
 
+    /// The bytes are overwritten in the file, too (`secure_delete`).
+    async fn purge(&self, bucket: &str, key: &str) -> Result<u64, RecordsError> {
+        let (bucket, key) = (bucket.to_owned(), key.to_owned());
+        let removed = self.on(
+            |file| &file.writer,
+            move |connection| {
+                connection.pragma_update(None, "secure_delete", true)?;
+                let removed =
+                    connection.execute("DELETE FROM records WHERE bucket = ? AND key = ?", params![bucket, key])?;
+                // The log of writes has it as well, until it is begun anew. Somebody who reads may prevent that.
+                connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+                Ok(removed)
+            },
+        );
+        Ok(removed.await? as u64)
+    }
+
     async fn list(&self, listing: &Listing) -> Result<Page, RecordsError> {
         let listing = listing.clone();
         self.on(|file| &file.reader, move |connection| list(connection, &listing)).await

@@ -35,6 +35,11 @@ pub trait Records: Send + Sync {
     /// One page of the rows of one model, newest first. A page may be shorter than asked: [`Page::next`] says
     /// whether it was the last.
     async fn list(&self, listing: &Listing) -> Result<Page, RecordsError>;
+
+    /// Removes every row of an object, of every model, from every table, and says how many it had. An event of it that
+    /// comes again writes its row again.
+    #[cfg(feature = "cli")]
+    async fn purge(&self, bucket: &str, key: &str) -> Result<u64, RecordsError>;
 }
 
 /// Which rows, in the order (event time, [`object_hash`], seq, version), greatest first.

@@ -169,4 +169,8 @@ impl Records for Broken {
     async fn list(&self, _: &Listing) -> Result<Page, RecordsError> {
         Err(self.0())
     }
+
+    async fn purge(&self, _: &str, _: &str) -> Result<u64, RecordsError> {
+        Err(self.0())
+    }
 }

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use libtest_mimic::{Failed, Trial};
-use spotter::records::cassandra::{Cassandra, CassandraConfig, Layout, Login};
+use spotter::records::cassandra::{Cassandra, CassandraConfig, Layout, Login, Wanted};
 use spotter::records::{Records, RecordsError};
 
-use super::home::{ALONE, At, Place};
+use super::home::{At, Place, cut};
 use super::{MODEL, everything, seen, seq};
 use crate::harness;
 
@@ -113,14 +113,14 @@ async fn no_tables(place: Place) -> Result<(), Failed> {
     let early = message(home.records.write(&row, harness::deadline()).await.unwrap_err(), false);
     assert!(early.contains(&config.nodes[0]) && early.contains("run `spotter schema apply`"), "{early}");
 
-    Cassandra::new(config.clone()).apply_schema(ALONE, Layout::default()).await?;
+    Cassandra::new(config.clone()).apply_schema(&cut(Layout::default())).await?;
     home.records.write(&row, harness::deadline()).await?;
     assert_eq!(home.history("a").await, [row]);
 
     let later = format!("UPDATE {}.layout SET schema_version = 7 WHERE one = 'layout'", config.keyspace);
     session.query_unpaged(later, ()).await?;
     let newer = message(home.again().list(&everything(MODEL)).await.unwrap_err(), false);
-    assert!(newer.contains("newer spotter (schema 7, this one knows 1)"), "{newer}");
+    assert!(newer.contains("newer spotter (schema 7, this one knows 2)"), "{newer}");
     home.end().await
 }
 
@@ -131,8 +131,9 @@ async fn layout_stays(place: Place) -> Result<(), Failed> {
     let row = seen("a", &seq(1), 1, "");
     home.records.write(&row, harness::deadline()).await?;
     let other = Cassandra::new(config.clone());
-    other.apply_schema(ALONE, layout).await?;
-    let refused = other.apply_schema(ALONE, Layout { shards: layout.shards + 1, ..layout }).await.unwrap_err();
+    assert!(other.apply_schema(&cut(layout)).await?.is_empty());
+    assert!(other.apply_schema(&Wanted::default()).await?.is_empty());
+    let refused = other.apply_schema(&cut(Layout { shards: layout.shards + 1, ..layout })).await.unwrap_err();
     assert!(message(refused, false).contains("cut otherwise already"));
     assert_eq!(home.listed(everything(MODEL)).await, [row]);
     home.end().await
@@ -149,7 +150,7 @@ async fn logs_first(place: Place) -> Result<(), Failed> {
         let other: Arc<dyn Records> = home.again();
         other.write(&second, harness::deadline()).await.unwrap_err();
         assert_eq!(home.history("a").await, std::slice::from_ref(&first));
-        Cassandra::new(config.clone()).apply_schema(ALONE, place.layout()).await?;
+        Cassandra::new(config.clone()).apply_schema(&cut(place.layout())).await?;
     }
     home.again().write(&second, harness::deadline()).await?;
     assert_eq!(home.history("a").await, [second, first]);

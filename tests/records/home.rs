@@ -10,7 +10,7 @@ use rusqlite::types::Value;
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
 use spotter::records::Records;
-use spotter::records::cassandra::{Cassandra, CassandraConfig, Layout};
+use spotter::records::cassandra::{Cassandra, CassandraConfig, Layout, Wanted};
 use spotter::records::embedded::Embedded;
 use tempfile::TempDir;
 
@@ -33,8 +33,10 @@ impl fmt::Display for Place {
     }
 }
 
-/// Replication for one node.
-pub(super) const ALONE: &str = "{'class': 'SimpleStrategy', 'replication_factor': 1}";
+/// A schema whose logs are cut so; the rest as found.
+pub(super) fn cut(layout: Layout) -> Wanted {
+    Wanted { layout: Some(layout), ..Wanted::default() }
+}
 
 pub(super) struct Home {
     pub(super) records: Arc<dyn Records>,
@@ -80,7 +82,7 @@ impl Place {
                 let keyspace = format!("test_{}_{number}", std::process::id());
                 let node = node.get()?;
                 let config = CassandraConfig { nodes: vec![node.clone()], keyspace, ..CassandraConfig::default() };
-                Cassandra::new(config.clone()).apply_schema(ALONE, *layout).await?;
+                Cassandra::new(config.clone()).apply_schema(&cut(*layout)).await?;
                 At::Cassandra { session: Box::new(SessionBuilder::new().known_node(node).build().await?), config }
             }
         };

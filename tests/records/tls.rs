@@ -17,7 +17,7 @@ use spotter::records::cassandra::{Cassandra, CassandraConfig, Layout, Login, Tls
 use spotter::records::{self, Records, RecordsError};
 use tempfile::TempDir;
 
-use super::home::ALONE;
+use super::home::cut;
 use super::{MODEL, seen, seq};
 use crate::harness;
 use crate::harness::cassandra::Secure;
@@ -205,7 +205,7 @@ fn secure(node: &Secure, password: &str) -> CassandraConfig {
 async fn round_trip(node: &Secure) -> Result<(), Failed> {
     let keyspace = format!("secure_{}", std::process::id());
     let home = Cassandra::new(CassandraConfig { keyspace, ..secure(node, node.password) });
-    home.apply_schema(ALONE, Layout::default()).await?;
+    home.apply_schema(&cut(Layout::default())).await?;
     let row = seen("a", &seq(1), 1, "");
     home.write(&row, harness::deadline()).await?;
     home.available().await?;

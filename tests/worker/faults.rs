@@ -52,6 +52,10 @@ impl Records for Flaky {
     async fn list(&self, listing: &Listing) -> Result<Page, RecordsError> {
         self.home.list(listing).await
     }
+
+    async fn purge(&self, bucket: &str, key: &str) -> Result<u64, RecordsError> {
+        self.home.purge(bucket, key).await
+    }
 }
 
 /// A bucket that takes its time, and what it was asked for.

@@ -1,12 +1,18 @@
-//! Records in Apache Cassandra 4 or later. `schema/cassandra.cql` has the tables.
+//! Records in Apache Cassandra 4.1 or later. `schema/cassandra.cql` has the tables.
 //!
 //! The logs are written first and `by_object` last: what [`super::get`] finds is listed too. Everything is read and
 //! written at `LOCAL_QUORUM`, without `USING TIMESTAMP`, lightweight transactions or counters.
 
+#[cfg(feature = "cli")]
+mod apply;
+#[cfg(feature = "cli")]
+mod cql;
 mod errors;
 mod forwarded;
 mod moment;
 mod nodes;
+#[cfg(feature = "cli")]
+mod purge;
 mod retry;
 mod row;
 mod schema;
@@ -27,10 +33,14 @@ use super::{Cursor, Listing, Page, Records, RecordsError, object_hash};
 use crate::event::Timestamp;
 use crate::record::Record;
 
+#[cfg(feature = "cli")]
+pub use apply::Wanted;
+#[cfg(feature = "cli")]
+pub use cql::{Replication, Schema, Service};
 use errors::At;
 use moment::Moment;
 pub use nodes::DATACENTER_VARIABLE;
-pub use schema::{Layout, schema};
+pub use schema::Layout;
 use session::Ready;
 pub use tls::{CA_VARIABLE, TLS_VARIABLE, Tls};
 
@@ -100,10 +110,16 @@ impl Cassandra {
         self.ready().await.map(drop)
     }
 
-    /// Makes the keyspace and its tables where they are missing. `replication` is the CQL map, as in
-    /// `{'class': 'NetworkTopologyStrategy', 'dc1': 3}`. One process at a time: see `schema/cassandra.cql`.
-    pub async fn apply_schema(&self, replication: &str, layout: Layout) -> Result<(), RecordsError> {
-        schema::apply(&self.config, replication, layout).await
+    /// Makes what is missing of keyspace and tables, and brings an older schema up to date. Says what it changed, a
+    /// sentence each; none if all was there.
+    ///
+    /// May run twice, and in several processes at once.
+    ///
+    /// # Errors
+    /// [`RecordsError::Broken`] where what is there differs from what is asked for, or is a newer version's.
+    #[cfg(feature = "cli")]
+    pub async fn apply_schema(&self, wanted: &Wanted) -> Result<Vec<String>, RecordsError> {
+        apply::apply(&self.config, wanted).await
     }
 
     /// A session whose connections answered a moment ago.
@@ -204,6 +220,13 @@ impl Records for Cassandra {
             rows = ready.read(&statements.rows_below, (bucket, key, seq, time, version, ROWS_PAGE)).await?;
         }
         Ok(rows)
+    }
+
+    /// Cassandra marks what it removed, and reads pass over the marks until they are compacted away after
+    /// `gc_grace_seconds` (10 days): ask for no more than is needed.
+    #[cfg(feature = "cli")]
+    async fn purge(&self, bucket: &str, key: &str) -> Result<u64, RecordsError> {
+        purge::purge(&self.config, bucket, key).await
     }
 
     async fn list(&self, listing: &Listing) -> Result<Page, RecordsError> {

@@ -1,22 +1,20 @@
-//! The keyspace: making it, and how its logs are cut.
+//! How the logs of a keyspace are cut, and which schema it has.
 
+use std::fmt;
 use std::time::Duration;
 
 use scylla::client::session::Session;
 use scylla::errors::{DbError, ExecutionError, RequestAttemptError};
 use scylla::statement::Statement;
 
-use super::CassandraConfig;
 use super::errors::At;
-use super::session;
 use crate::event::Timestamp;
 use crate::records::RecordsError;
 
-const SCHEMA: &str = include_str!("../../../schema/cassandra.cql");
-/// Of `schema/cassandra.cql`.
-const SCHEMA_VERSION: i32 = 1;
-/// A statement waits until every node has changed its tables.
-const SCHEMA_CHANGE: Duration = Duration::from_secs(60);
+/// Of `schema/cassandra.cql`. An older one will do to write and to ask: migrations only add.
+pub(super) const SCHEMA_VERSION: i32 = 2;
+/// More than a session's usual one: nobody retries `spotter schema apply`.
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How the logs are cut into partitions, which should stay under 100,000 rows. Chosen once for a keyspace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,13 +25,45 @@ pub struct Layout {
     pub shards: i32,
 }
 
+impl fmt::Display for Layout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Layout { slot_hours, shards } = self;
+        let plural = if *shards == 1 { "" } else { "s" };
+        write!(f, "slots of {slot_hours} h and {shards} shard{plural}")
+    }
+}
+
 impl Default for Layout {
     fn default() -> Layout {
         Layout { slot_hours: 24, shards: 1 }
     }
 }
 
+/// What a partition should stay under.
+const PARTITION_ROWS: u32 = 100_000;
+/// The busiest hour of a day is taken to bring three times its share, an eighth of the day.
+const BUSIEST_HOUR: u32 = 8;
+/// Twice the pictures that were foreseen still fit.
+const RESERVE: u32 = 2;
+
 impl Layout {
+    /// For so many pictures a day. The fullest partition is one of `by_time`, which has a row for each picture that one
+    /// model saw in a slot, on each of `shards`: a slot is a day as long as twice a day's pictures are no more than
+    /// 100,000 rows, which is 50,000 pictures; above that it is an hour with one shard for each 400,000 pictures a day
+    /// (twice the busiest hour, taken as an eighth of the day, over 100,000).
+    ///
+    /// # Errors
+    /// No pictures, or more than 1,024 shards take.
+    pub fn for_pictures_a_day(pictures: u32) -> Result<Layout, String> {
+        let shards = pictures.div_ceil(PARTITION_ROWS * BUSIEST_HOUR / RESERVE);
+        match shards {
+            0 => Err("a day without pictures needs no layout".to_owned()),
+            _ if pictures <= PARTITION_ROWS / RESERVE => Ok(Layout { slot_hours: 24, shards: 1 }),
+            1..=1024 => Ok(Layout { slot_hours: 1, shards: shards.cast_signed() }),
+            _ => Err(format!("{pictures} pictures a day are more than 1,024 shards take; use several keyspaces")),
+        }
+    }
+
     /// The start of the slot that a time is in, in milliseconds since 1970.
     pub(super) fn slot(&self, time: Timestamp) -> i64 {
         let width = i64::from(self.slot_hours) * 3_600_000;
@@ -48,6 +78,11 @@ impl Layout {
 
     /// `None` where there is no keyspace, no table or no row.
     pub(super) async fn read(session: &Session, at: &At) -> Result<Option<Layout>, RecordsError> {
+        Ok(Layout::with_version(session, at).await?.map(|(layout, _)| layout))
+    }
+
+    /// As [`Layout::read`], and the version of the schema.
+    pub(super) async fn with_version(session: &Session, at: &At) -> Result<Option<(Layout, i32)>, RecordsError> {
         let cql =
             format!("SELECT slot_hours, shards, schema_version FROM {}.layout WHERE one = 'layout'", at.keyspace());
         let result = match session.query_unpaged(statement(cql), ()).await {
@@ -62,10 +97,10 @@ impl Layout {
         if version > SCHEMA_VERSION {
             return Err(at.newer(version, SCHEMA_VERSION));
         }
-        Layout { slot_hours, shards }.checked(at).map(Some)
+        Ok(Some((Layout { slot_hours, shards }.checked(at)?, version)))
     }
 
-    fn checked(self, at: &At) -> Result<Layout, RecordsError> {
+    pub(super) fn checked(self, at: &At) -> Result<Layout, RecordsError> {
         match self {
             Layout { slot_hours: 1..=8760, shards: 1..=1024 } => Ok(self),
             Layout { slot_hours, shards } => Err(at.broken(&format!(
@@ -75,48 +110,11 @@ impl Layout {
     }
 }
 
-pub(super) async fn apply(config: &CassandraConfig, replication: &str, layout: Layout) -> Result<(), RecordsError> {
-    let at = At::of(config);
-    at.check_keyspace()?;
-    layout.checked(&at)?;
-    let session = session::connect(config).await?;
-    let there = Layout::read(&session, &at).await?;
-    if there.is_some_and(|there| there != layout) {
-        return Err(at.broken(&"its logs are cut otherwise already; use its own layout, or another keyspace"));
-    }
-    for cql in statements(&config.keyspace, replication) {
-        // The driver waits until all nodes agree.
-        session.query_unpaged(statement(cql), ()).await.map_err(|error| at.executing(&error))?;
-    }
-    if there.is_none() {
-        let Layout { slot_hours, shards } = layout;
-        let cql = format!(
-            "INSERT INTO {}.layout (one, slot_hours, shards, schema_version) \
-             VALUES ('layout', {slot_hours}, {shards}, {SCHEMA_VERSION})",
-            config.keyspace
-        );
-        session.query_unpaged(statement(cql), ()).await.map_err(|error| at.executing(&error))?;
-    }
-    Ok(())
-}
-
 fn statement(cql: String) -> Statement {
     let mut statement = Statement::new(cql);
     statement.set_is_idempotent(true);
-    statement.set_request_timeout(Some(SCHEMA_CHANGE));
+    statement.set_request_timeout(Some(PATIENCE));
     statement
-}
-
-/// Keyspace and tables as CQL; `replication` is a CQL map.
-pub fn schema(keyspace: &str, replication: &str) -> String {
-    SCHEMA.replace("{keyspace}", keyspace).replace("{replication}", replication)
-}
-
-/// The statements of the schema, without comments.
-fn statements(keyspace: &str, replication: &str) -> Vec<String> {
-    let cql = schema(keyspace, replication);
-    let code = cql.lines().map(|line| line.split("--").next().unwrap_or_default()).collect::<Vec<_>>().join("\n");
-    code.split(';').map(|cql| cql.trim().to_owned()).filter(|cql| !cql.is_empty()).collect()
 }
 
 #[cfg(test)]
@@ -135,12 +133,18 @@ mod tests {
     }
 
     #[test]
-    fn the_schema_is_statements_without_comments() {
-        let statements = statements("pictures", "{'class': 'SimpleStrategy', 'replication_factor': 1}");
-        assert_eq!(statements.len(), 6);
-        for cql in &statements {
-            assert!(cql.starts_with("CREATE ") && cql.contains(" IF NOT EXISTS pictures"), "{cql}");
-            assert!(!cql.contains("--") && !cql.contains("{keyspace}") && !cql.contains("{replication}"), "{cql}");
+    fn a_partition_stays_small_on_a_busy_day() {
+        let layout = |pictures| Layout::for_pictures_a_day(pictures).unwrap();
+        assert_eq!(layout(1_000), Layout { slot_hours: 24, shards: 1 });
+        assert_eq!(layout(50_001), Layout { slot_hours: 1, shards: 1 });
+        assert_eq!(layout(1_000_000), Layout { slot_hours: 1, shards: 3 });
+        for pictures in [1, 50_000, 50_001, 400_000, 400_001, 10_000_000, 409_600_000] {
+            let Layout { slot_hours, shards } = layout(pictures);
+            let slot = if slot_hours == 24 { pictures } else { pictures / 8 };
+            assert!(2 * u64::from(slot) <= 100_000 * u64::from(shards.cast_unsigned()), "{pictures}");
+        }
+        for pictures in [0, 409_600_001, u32::MAX] {
+            Layout::for_pictures_a_day(pictures).unwrap_err();
         }
     }
 }

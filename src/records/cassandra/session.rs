@@ -320,7 +320,7 @@ pub(super) struct Statements {
 }
 
 impl Statements {
-    fn new(keyspace: &str) -> Statements {
+    pub(super) fn new(keyspace: &str) -> Statements {
         let statement = |cql: String| {
             let mut statement = Statement::new(cql).with_page_size(LOG_PAGE);
             // Every row is a pure function of its key: the driver may send it again.
@@ -355,6 +355,12 @@ impl Statements {
                 "SELECT slot FROM {keyspace}.slots WHERE one = 'slots' AND slot <= ? AND slot >= ?"
             )),
         }
+    }
+
+    #[cfg(test)]
+    pub(super) fn texts(&self) -> Vec<&str> {
+        let reads = [&self.rows, &self.rows_of_order, &self.rows_below, &self.by_time, &self.by_label, &self.slots];
+        self.inserts().into_iter().chain(reads).map(|statement| statement.contents.as_str()).collect()
     }
 
     fn inserts(&self) -> [&Statement; 4] {
