@@ -35,7 +35,8 @@ pub fn trials() -> Vec<Trial> {
 }
 
 struct Site {
-    cloud: Cloud,
+    /// Serves the bucket as long as it lives.
+    _cloud: Cloud,
     records: Arc<Away>,
     address: String,
     stop: oneshot::Sender<()>,
@@ -97,7 +98,7 @@ impl Site {
         };
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(webhook.serve(listener, async { drop(stopped.await) }));
-        Ok(Site { cloud, records, address, stop, task })
+        Ok(Site { _cloud: cloud, records, address, stop, task })
     }
 
     /// Status and body of the answer to a request with these lines of its head.
@@ -241,7 +242,7 @@ async fn hang_up() -> Result<(), Failed> {
     drop(stream);
     // The server has time to notice.
     assert_eq!(site.ask(&MINIO.replace("POST", "HEAD"), "").await?.0, 200);
-    let Site { stop, task, records, .. } = site;
+    let Site { stop, task, records, _cloud } = site;
     let _ = stop.send(());
     records.is_slow.store(false, Relaxed);
     task.await?;
