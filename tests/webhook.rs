@@ -242,7 +242,7 @@ async fn hang_up() -> Result<(), Failed> {
     drop(stream);
     // The server has time to notice.
     assert_eq!(site.ask(&MINIO.replace("POST", "HEAD"), "").await?.0, 200);
-    let Site { stop, task, records, _cloud } = site;
+    let Site { stop, task, records, .. } = site;
     let _ = stop.send(());
     records.is_slow.store(false, Relaxed);
     task.await?;

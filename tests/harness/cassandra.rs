@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use super::part::{Part, container, folder, image, output, runs, when_this_process_ends};
+use super::part::{Part, announce, container, folder, image, output, runs, when_this_process_ends};
 use super::root;
 
 /// `host:port` of a Cassandra that the tests may fill; without passwords, without TLS.
@@ -80,7 +80,7 @@ fn start_jars(name: &str, options: &[&str]) -> Result<(String, PathBuf), String>
     let folder = folder(name)?;
     let (sh, at) = (quoted(&script), quoted(&folder));
     when_this_process_ends(&format!("{sh} stop {at} --kill; rm -rf {at}/node1/data {at}/node1/commitlog"))?;
-    eprintln!("tests: starting Cassandra from its jars; the first time it fetches 70 MB into the user's cache folder");
+    announce("starting Cassandra from its jars; the first time it fetches 70 MB into the user's cache folder");
     let address =
         output(Command::new(&script).arg("start").arg(&folder).args(["--address", &free_address()?]).args(options))?;
     Ok((address, folder))

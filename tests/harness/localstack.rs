@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use super::part::{Part, container, folder, image, output, runs, until, when_this_process_ends};
+use super::part::{Part, announce, container, folder, image, output, runs, until, when_this_process_ends};
 use super::root;
 
 /// `http://host:port` of a LocalStack that the tests may fill.
@@ -86,7 +86,7 @@ fn installed() -> Result<PathBuf, String> {
     if std::fs::read(&done).is_ok_and(|installed| installed == wanted) {
         return Ok(folder);
     }
-    eprintln!("tests: installing LocalStack into {part} (300 MB, a minute or two)");
+    announce(&format!("installing LocalStack into {part} (300 MB, a minute or two)"));
     output(Command::new(python().ok_or(HOW)?).args(["-m", "venv", "--clear", &part]))?;
     let pip = ["install", "--quiet", "--disable-pip-version-check", "--requirement"];
     output(Command::new(folder.join("bin/pip")).args(pip).arg(&requirements))?;

@@ -76,7 +76,7 @@ pub(super) fn image(name: &str) -> Result<(), String> {
     if runs("docker", &["image", "inspect", name]) {
         return Ok(());
     }
-    eprintln!("tests: pulling the image {name}");
+    announce(&format!("pulling the image {name}"));
     output(Command::new("docker").args(["pull", "--quiet", name])).map(drop)
 }
 
@@ -125,4 +125,10 @@ pub(super) fn until(serves: impl Fn() -> bool, alive: impl Fn() -> Result<(), St
         std::thread::sleep(Duration::from_millis(200));
     }
     Ok(())
+}
+
+/// What takes long is said before it begins.
+#[allow(clippy::print_stderr)]
+pub(super) fn announce(what: &str) {
+    eprintln!("tests: {what}");
 }

@@ -21,7 +21,8 @@ use crate::cloud::sample;
 pub const MODEL: &str = "digits/1";
 const REGION: &str = "us-east-1";
 const KEY: &str = "test";
-const PATIENCE: Duration = Duration::from_secs(120);
+/// A long poll of a queue that is gone may hang until the client gives it up, some times.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 pub struct Site {
     pub endpoint: &'static str,
