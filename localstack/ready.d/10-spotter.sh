@@ -35,10 +35,7 @@ queues() {
         --attributes '{"MessageRetentionPeriod": "1209600"}' >/dev/null
     awslocal sqs create-queue --queue-name spotter --attributes '{
         "VisibilityTimeout": "'$((6 * function_timeout))'", "MessageRetentionPeriod": "1209600",
-        "RedrivePolicy": "{\"deadLetterTargetArn\": \"'$dead_letters'\", \"maxReceiveCount\": 1000}",
-        "Policy": "{\"Version\": \"2012-10-17\", \"Statement\": [{\"Effect\": \"Allow\", \"Action\": \"sqs:SendMessage\",
-            \"Principal\": {\"Service\": \"s3.amazonaws.com\"}, \"Resource\": \"'$queue'\",
-            \"Condition\": {\"ArnEquals\": {\"aws:SourceArn\": \"arn:aws:s3:::pictures\"}}}]}"}' >/dev/null
+        "RedrivePolicy": "{\"deadLetterTargetArn\": \"'$dead_letters'\", \"maxReceiveCount\": 1000}"}' >/dev/null
 }
 
 code() {
