@@ -47,14 +47,19 @@ impl Cloud {
         let endpoint = Endpoint::start(store.clone(), listener, &credentials, Vec::new())?;
         let s3 = client(&url, &credentials);
         let records: Arc<dyn Records> = Arc::new(Embedded::open(&folder.path().join("records.sqlite"))?);
-        let function = Arc::new(function(s3.clone(), records.clone())?);
+        let function = Arc::new(function(s3.clone(), records.clone(), EventBridgeKeys::Plain)?);
         Ok(Cloud { s3, store, records, function, _endpoint: endpoint, folder })
     }
 
     /// The same bucket with an empty home of records.
     pub fn records_anew(&mut self, name: &str) -> Result<(), Failed> {
         self.records = Arc::new(Embedded::open(&self.folder.path().join(name))?);
-        self.function = Arc::new(function(self.s3.clone(), self.records.clone())?);
+        self.function = Arc::new(function(self.s3.clone(), self.records.clone(), EventBridgeKeys::Plain)?);
+        Ok(())
+    }
+
+    pub fn read_keys_as(&mut self, keys: EventBridgeKeys) -> Result<(), Failed> {
+        self.function = Arc::new(function(self.s3.clone(), self.records.clone(), keys)?);
         Ok(())
     }
 
@@ -91,10 +96,10 @@ impl Cloud {
     }
 }
 
-fn function(s3: Client, records: Arc<dyn Records>) -> Result<Function, Failed> {
+fn function(s3: Client, records: Arc<dyn Records>, keys: EventBridgeKeys) -> Result<Function, Failed> {
     let model = Arc::new(Model::embedded()?);
     let pipeline = Pipeline::new(Arc::new(S3Objects::new(s3)), records, model, Limits::default(), MAX_BYTES);
-    Ok(Function::new(pipeline, EventBridgeKeys::Plain))
+    Ok(Function::new(pipeline, keys))
 }
 
 /// Name and bytes of the drawn pictures, by `samples/expected.tsv`.

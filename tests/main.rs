@@ -16,6 +16,7 @@ mod pictures;
 mod records;
 mod s3;
 mod serve;
+mod stack;
 
 fn main() -> std::process::ExitCode {
     if let Some(code) = pictures::decode_and_report() {
@@ -33,5 +34,6 @@ fn main() -> std::process::ExitCode {
     trials.extend(records::trials());
     trials.extend(s3::trials());
     trials.extend(serve::trials());
+    trials.extend(stack::trials());
     harness::run(trials)
 }
