@@ -151,7 +151,8 @@ fn invoke(stack: &Stack, name: &str, encoded: bool) -> Result<Value, Failed> {
     command.args(["--docker-network", &stack.network()]);
     if encoded {
         let variables = Path::new(env!("CARGO_TARGET_TMPDIR")).join("sam-env.json");
-        fs::write(&variables, r#"{"Spotter": {"SPOTTER_EVENTBRIDGE_KEYS": "encoded"}}"#)?;
+        let plain = fs::read_to_string(root().join("localstack/sam-env.json"))?;
+        fs::write(&variables, plain.replace("\"plain\"", "\"encoded\""))?;
         command.arg("--env-vars").arg(variables);
     }
     let output = command.stdin(Stdio::null()).output()?;
