@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use libtest_mimic::{Failed, Trial};
 use serde_json::Value;
 use spotter::event::EventBridgeKeys;
-use spotter::local::client;
 use spotter::local::Credentials;
+use spotter::local::client;
 use spotter::record::Record;
 use spotter::records::Records;
 use spotter::records::cassandra::{Cassandra, CassandraConfig};
@@ -24,6 +24,9 @@ use crate::harness::{Part, needs, on_runtime, root};
 const FUNCTION: &str = "Spotter";
 /// A cold start of a function's container on a busy machine is seconds.
 const WAIT: &str = "90s";
+
+/// Their version ids are none that a bucket has given, which S3 refuses as an argument: such an event comes again.
+const MADE_UP_VERSIONS: [&str; 2] = ["batch-1.json", "versioned.json"];
 
 pub fn trials() -> Vec<Trial> {
     vec![
@@ -103,6 +106,9 @@ async fn every_fixture(stack: Part<Stack>) -> Result<(), Failed> {
         let expected = here.answer(&fixture(&name)?).await?;
         let answer = invoke(stack, &name, encoded)?;
         match &expected.body {
+            _ if MADE_UP_VERSIONS.contains(&name.as_str()) => {
+                assert!(answer.to_string().contains("InvalidArgument"), "{name}: {answer}")
+            }
             Ok(body) => assert_eq!(&answer, body, "{name}"),
             Err(error) => assert!(answer["errorMessage"].is_string(), "{name}: {answer} instead of {error}"),
         }
@@ -174,8 +180,8 @@ fn same_rows(rows: &[Record], expected: &[Record]) -> Result<(), String> {
 
 fn in_words(key: &str, rows: &[Record]) -> String {
     let row = |record: &Record| match &record.label {
-        Some(label) => format!("{} {label}", record.status),
-        None => record.status.to_string(),
+        Some(label) => format!("{} {label}", record.status.as_str()),
+        None => record.status.as_str().to_owned(),
     };
     let key = if key.len() > 40 { "五…/x….png" } else { key };
     let rows: Vec<String> = rows.iter().map(row).collect();
@@ -201,7 +207,16 @@ fn start_lambda(stack: Part<Stack>) -> Result<(), Failed> {
     fs::write(folder.path().join("event.json"), event)?;
     let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port().to_string();
     let mut server = stack.command("sam");
-    server.args(["local", "start-lambda", "--config-env", "local", "--docker-network", &stack.network(), "--port", &port]);
+    server.args([
+        "local",
+        "start-lambda",
+        "--config-env",
+        "local",
+        "--docker-network",
+        &stack.network(),
+        "--port",
+        &port,
+    ]);
     let log = fs::File::create(folder.path().join("log"))?;
     let _server = Ended(server.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn()?);
     let end = Instant::now() + Duration::from_secs(120);
@@ -212,8 +227,9 @@ fn start_lambda(stack: Part<Stack>) -> Result<(), Failed> {
         std::thread::sleep(Duration::from_millis(200));
     }
     let answer = folder.path().join("answer.json");
-    let invoke = ["lambda", "invoke", "--function-name", FUNCTION, "--endpoint-url", &format!("http://127.0.0.1:{port}")]
-        .map(str::to_owned);
+    let invoke =
+        ["lambda", "invoke", "--function-name", FUNCTION, "--endpoint-url", &format!("http://127.0.0.1:{port}")]
+            .map(str::to_owned);
     let payload = ["--payload".into(), format!("fileb://{}", folder.path().join("event.json").display())];
     let to = [answer.display().to_string()];
     stack.run("aws", invoke.iter().chain(&payload).chain(&to))?;
@@ -229,11 +245,24 @@ fn deployed(stack: Part<Stack>) -> Result<(), Failed> {
     for (delivery, file, label) in [("queue", "5", "5"), ("direct", "4.gif", "4")] {
         let name = format!("spotter-{delivery}");
         let file = if file == "5" { "fünf.jpg" } else { file };
-        stack.run("sam", [
-            "deploy", "--stack-name", &name, "--s3-bucket", "deployments", "--capabilities", "CAPABILITY_IAM",
-            "--no-confirm-changeset", "--no-progressbar", "--parameter-overrides", "Cassandra=cassandra:9042",
-            "EventBridgeKeys=encoded", &format!("Delivery={delivery}"),
-        ])?;
+        stack.run(
+            "sam",
+            [
+                "deploy",
+                "--stack-name",
+                &name,
+                "--s3-bucket",
+                "deployments",
+                "--capabilities",
+                "CAPABILITY_IAM",
+                "--no-confirm-changeset",
+                "--no-progressbar",
+                "--parameter-overrides",
+                "Cassandra=cassandra:9042",
+                "EventBridgeKeys=encoded",
+                &format!("Delivery={delivery}"),
+            ],
+        )?;
         let outputs = ["cloudformation", "describe-stacks", "--stack-name", &name, "--output", "text", "--query"];
         let query = "Stacks[0].Outputs[?OutputKey=='Bucket'].OutputValue";
         let bucket = stack.run("aws", outputs.iter().chain([&query]))?;

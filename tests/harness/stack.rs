@@ -66,7 +66,11 @@ impl Stack {
     ///
     /// # Errors
     /// What it said.
-    pub fn run<S: AsRef<OsStr>>(&self, program: &str, arguments: impl IntoIterator<Item = S>) -> Result<String, String> {
+    pub fn run<S: AsRef<OsStr>>(
+        &self,
+        program: &str,
+        arguments: impl IntoIterator<Item = S>,
+    ) -> Result<String, String> {
         output(self.command(program).args(arguments))
     }
 
