@@ -24,9 +24,14 @@ pub fn stack() -> Result<Part<Stack>, String> {
     if !runs("docker", &["info"]) || !runs("docker", &["compose", "version"]) {
         return Err("the real stack needs a Docker engine with Compose".into());
     }
-    for (command, package) in [("sam", "aws-sam-cli"), ("cargo-lambda", "cargo-lambda"), ("aws", "awscli")] {
-        if !runs(command, &["--version"]) {
-            return Err(format!("{command} is not on the PATH (PyPI has it: {package}; .ci/setup installs it)"));
+    let tools: [(&str, &[&str]); 3] = [
+        ("aws-sam-cli", &["sam", "--version"]),
+        ("cargo-lambda", &["cargo", "lambda", "--version"]),
+        ("awscli", &["aws", "--version"]),
+    ];
+    for (package, command) in tools {
+        if !runs(command[0], &command[1..]) {
+            return Err(format!("`{}` does not run (PyPI has {package}; .ci/setup installs it)", command.join(" ")));
         }
     }
     if !root().join(ZIP).is_file() {
