@@ -60,6 +60,12 @@ impl Cloud {
         self.followed_by(false, None)
     }
 
+    pub fn read_keys_as(&mut self, keys: EventBridgeKeys) -> Result<(), Failed> {
+        let pipeline = pipeline(self.s3.clone(), self.records.clone())?;
+        self.function = Arc::new(Function::new(pipeline, keys));
+        Ok(())
+    }
+
     /// Objects are tagged and others told.
     pub fn followed_by(&mut self, tag: bool, notifier: Option<Notifier>) -> Result<(), Failed> {
         let after = After::new(tag, notifier);

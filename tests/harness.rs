@@ -9,6 +9,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 pub mod cassandra;
 pub mod localstack;
 mod part;
+pub mod stack;
 
 pub use part::Part;
 

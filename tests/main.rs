@@ -19,6 +19,7 @@ mod pictures;
 mod records;
 mod s3;
 mod serve;
+mod stack;
 mod webhook;
 mod worker;
 
@@ -41,6 +42,7 @@ fn main() -> std::process::ExitCode {
     trials.extend(records::trials());
     trials.extend(s3::trials());
     trials.extend(serve::trials());
+    trials.extend(stack::trials());
     trials.extend(webhook::trials());
     trials.extend(worker::trials());
     harness::run(trials)
