@@ -2,7 +2,8 @@
 //! pipeline as an observation, which any true event outranks; what is orphaned is only reported, because an absence
 //! that was observed has no place in an object's order.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
@@ -10,10 +11,13 @@ use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use crate::event::{Change, ObjectEvent};
 use crate::filter::Filter;
 use crate::objects::{FetchError, Listed, Objects, Pinned};
-use crate::pipeline::{Handled, Pipeline};
+use crate::pipeline::{Handled, Outcome, Pipeline};
 use crate::record::{Record, Status};
 use crate::records::{self, Listing, Records, RecordsError, object_hash};
 
+/// Attempts at an object, for what may pass.
+const TRIES: u32 = 3;
+const PAUSE: Duration = Duration::from_millis(250);
 /// Rows that are read at a time, looking for orphans.
 const ROWS: usize = 1_000;
 
@@ -29,6 +33,30 @@ pub struct Backfill {
     pub filter: Filter,
     /// Objects that are under way at once.
     pub concurrency: usize,
+    pub unfinished: Unfinished,
+}
+
+/// Keys whose last outcome was a retry. Their rows may be there, while what follows a record (tags, telling others) is
+/// not done: the next round does it.
+#[derive(Debug, Default)]
+pub struct Unfinished(Mutex<HashSet<String>>);
+
+impl Unfinished {
+    fn has(&self, key: &str) -> bool {
+        self.keys().contains(key)
+    }
+
+    fn note(&self, key: &str, is_unfinished: bool) {
+        if is_unfinished {
+            self.keys().insert(key.to_owned());
+        } else {
+            self.keys().remove(key);
+        }
+    }
+
+    fn keys(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,11 +114,20 @@ impl Backfill {
     /// [`Backfill::check`], and each gap through the pipeline, which has `limit` for it.
     pub fn fill<'a>(&'a self, pipeline: &'a Pipeline, limit: Duration) -> BoxStream<'a, Result<Filled, BackfillError>> {
         let filled = self.listed().map_ok(move |listed| async move {
-            let Some(gap) = self.gap(&listed).await? else {
-                return Ok(Filled { listed, handled: None });
+            let gap = match self.gap(&listed).await? {
+                None if self.unfinished.has(&listed.key) => Gap::Stale,
+                None => return Ok(Filled { listed, handled: None }),
+                Some(gap) => gap,
             };
             let event = self.observation(&listed);
-            let handled = pipeline.handle(&event, Instant::now() + limit).await;
+            let mut handled = pipeline.handle(&event, Instant::now() + limit).await;
+            for tries in 1..TRIES {
+                if matches!(handled.outcome, Outcome::Retry(_)) {
+                    tokio::time::sleep(PAUSE * tries).await;
+                    handled = pipeline.handle(&event, Instant::now() + limit).await;
+                }
+            }
+            self.unfinished.note(&listed.key, matches!(handled.outcome, Outcome::Retry(_)));
             Ok(Filled { listed, handled: Some((gap, event, handled)) })
         });
         filled.try_buffer_unordered(self.concurrency).boxed()
@@ -169,6 +206,8 @@ fn is_of(row: &Record, listed: &Listed) -> bool {
     match (&row.etag, &listed.etag) {
         _ if row.status == Status::Deleted => false,
         (Some(known), Some(there)) => known == there,
+        // The row of a key that could not be asked for: nobody saw its ETag.
+        (None, Some(_)) => row.size == Some(listed.size),
         _ => row.size == Some(listed.size) && listed.last_modified.is_none_or(|there| there <= row.order.event_time),
     }
 }

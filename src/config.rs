@@ -11,7 +11,7 @@ use crate::event::EventBridgeKeys;
 use crate::filter::{Filter, Glob};
 use crate::notify::NotifyConfig;
 use crate::objects::S3Settings;
-use crate::records::cassandra::{CassandraConfig, Login, Tls};
+use crate::records::cassandra::{CassandraConfig, KEYSPACE_RULE, Login, Tls, is_keyspace};
 
 pub use crate::notify::Secret;
 pub use crate::records::cassandra::{
@@ -150,8 +150,8 @@ fn cassandra(get: &impl Variables) -> Result<Option<CassandraConfig>, ConfigErro
     let Some(nodes) = text(get, CASSANDRA)? else {
         return Ok(None);
     };
-    let login = match (text(get, CASSANDRA_USER)?, text(get, CASSANDRA_PASSWORD)?) {
-        (Some(user), Some(password)) => Some(Login { user, password }),
+    let login = match (text(get, CASSANDRA_USER)?, secret(get, CASSANDRA_PASSWORD)?) {
+        (Some(user), Some(Secret(password))) => Some(Login { user, password }),
         (None, None) => None,
         (Some(user), None) => {
             return Err(error(CASSANDRA_USER, &user, format!("{CASSANDRA_PASSWORD} must be set too")));
@@ -159,9 +159,8 @@ fn cassandra(get: &impl Variables) -> Result<Option<CassandraConfig>, ConfigErro
         (None, Some(_)) => return Err(error(CASSANDRA_USER, "", format!("{CASSANDRA_PASSWORD} is set without it"))),
     };
     let keyspace = text(get, KEYSPACE)?.unwrap_or_else(|| DEFAULT_KEYSPACE.into());
-    if !is_identifier(&keyspace) {
-        let problem = "use up to 48 lower-case letters, digits and underscores, a letter first";
-        return Err(error(KEYSPACE, &keyspace, problem));
+    if !is_keyspace(&keyspace) {
+        return Err(error(KEYSPACE, &keyspace, KEYSPACE_RULE));
     }
     let (tls, datacenter) = (tls(get)?, text(get, CASSANDRA_DC)?);
     Ok(Some(CassandraConfig { nodes: nodes_of(&nodes)?, keyspace, login, tls, datacenter }))
@@ -201,12 +200,6 @@ fn nodes_of(text: &str) -> Result<Vec<String>, ConfigError> {
         if host.is_empty() || !known { Err(bad()) } else { Ok(format!("{host}:{port}")) }
     };
     text.split(',').map(node).collect()
-}
-
-/// Unquoted CQL names keep their case only in lower case.
-fn is_identifier(name: &str) -> bool {
-    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-    name.len() <= 48 && name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(plain)
 }
 
 fn choice<T: Copy>(
@@ -320,6 +313,18 @@ mod tests {
         let variables = [&login[..], &[(WEBHOOK_TOKEN, "hunter2")]].concat();
         assert!(!format!("{:?}", read(&variables).unwrap()).contains("hunter2"));
         assert!(!error_of_short_login().contains("hunter2"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_secret_that_is_not_utf_8_is_not_repeated() {
+        use std::os::unix::ffi::OsStringExt;
+        for secret in [CASSANDRA_PASSWORD, WEBHOOK_TOKEN, NOTIFY] {
+            let bytes = || OsString::from_vec(b"hunter2\xff".to_vec());
+            let get = move |name| if name == CASSANDRA { Some("a".into()) } else { (name == secret).then(bytes) };
+            let error = Settings::read(get).unwrap_err().to_string();
+            assert!(error.contains(secret) && !error.contains("hunter2"), "{error}");
+        }
     }
 
     fn error_of_short_login() -> String {

@@ -23,8 +23,8 @@ pub fn to_json() {
 /// Lines for people on stderr, few unless `RUST_LOG` says more: commands say themselves what became of objects, and
 /// what the endpoint refuses is told to whom it refuses it. Call once.
 pub fn to_terminal() {
-    let levels =
-        EnvFilter::try_from_default_env().unwrap_or_else(|_| "error,s3s=off,scylla=off,spotter::telemetry=off".into());
+    let levels = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| "error,spotter=warn,s3s=off,scylla=off,spotter::telemetry=off".into());
     let subscriber = tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())

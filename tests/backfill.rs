@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::TryStreamExt;
 use libtest_mimic::{Failed, Trial};
 use serde_json::Value;
-use spotter::backfill::{Backfill, Gap, Seen};
+use spotter::backfill::{Backfill, Gap, Seen, Unfinished};
 use spotter::filter::Filter;
 use spotter::objects::S3Objects;
 use spotter::pipeline::Outcome;
@@ -38,7 +38,7 @@ pub fn trials() -> Vec<Trial> {
     ]
 }
 
-fn backfill(cloud: &Cloud, prefix: &str) -> Backfill {
+pub fn backfill(cloud: &Cloud, prefix: &str) -> Backfill {
     Backfill {
         objects: std::sync::Arc::new(S3Objects::new(cloud.s3.clone())),
         records: cloud.records.clone(),
@@ -47,6 +47,7 @@ fn backfill(cloud: &Cloud, prefix: &str) -> Backfill {
         prefix: prefix.into(),
         filter: Filter::default(),
         concurrency: 4,
+        unfinished: Unfinished::default(),
     }
 }
 

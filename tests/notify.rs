@@ -5,17 +5,18 @@ mod receiver;
 
 use std::time::{Duration, Instant};
 
+use futures_util::TryStreamExt;
 use libtest_mimic::{Failed, Trial};
 use serde_json::{Value, json};
 use spotter::function::Answer;
 use spotter::notify::{Notifier, NotifyConfig, Secret};
-use spotter::pipeline::Outcome;
+use spotter::pipeline::{After, Outcome};
 use spotter::record::Record;
 use spotter::records;
 use tempfile::TempDir;
 
 use crate::cli::spotter;
-use crate::cloud::{BUCKET, Cloud, sample};
+use crate::cloud::{self, BUCKET, Cloud, sample};
 use crate::harness::{deadline, on_runtime};
 use receiver::{Receiver, Script};
 
@@ -34,6 +35,7 @@ pub fn trials() -> Vec<Trial> {
         Trial::test("notify::a_store_without_tags_is_no_failure", || on_runtime(no_tags())),
         Trial::test("notify::a_worker_does_not_tell_its_own_queue", own_queue),
         Trial::test("notify::what_is_told_is_no_event", || on_runtime(own_records())),
+        Trial::test("notify::a_backfill_tells_until_it_is_heard", || on_runtime(backfill())),
     ];
     trials.extend(localstack::trials());
     trials
@@ -53,6 +55,26 @@ async fn telling(url: &str, only: &str) -> Result<Cloud, Failed> {
     let mut cloud = Cloud::start().await?;
     cloud.followed_by(false, Some(Notifier::new(config(url, only)?, None)))?;
     Ok(cloud)
+}
+
+/// The row is there after the first attempt, and yet the object is not done, in the next round neither.
+async fn backfill() -> Result<(), Failed> {
+    let receiver = Receiver::http(Script([&[(500, ""); 4][..], &[(200, "")]].concat()))?;
+    let cloud = Cloud::start().await?;
+    cloud.put("8.bmp", &sample("8.bmp")?).await?;
+    let notifier = Notifier::new(config(&format!("http://{}/", receiver.address), "")?, None);
+    let pipeline = cloud::pipeline(cloud.s3.clone(), cloud.records.clone())?;
+    let pipeline = pipeline.followed_by(After::new(false, Some(notifier)));
+    let backfill = crate::backfill::backfill(&cloud, "");
+    let mut rounds = Vec::new();
+    for _ in 0..3 {
+        let filled: Vec<_> = backfill.fill(&pipeline, Duration::from_secs(60)).try_collect().await?;
+        let handled = filled.into_iter().next().ok_or("nothing is listed")?.handled;
+        rounds.push(handled.map(|(_, _, handled)| matches!(handled.outcome, Outcome::Recorded(_))));
+    }
+    // Three attempts, two of which the second is heard, nothing to do.
+    assert_eq!((rounds, receiver.received().len()), (vec![Some(false), Some(true), None], 5));
+    Ok(())
 }
 
 /// Uploads a sample and hands over its notification.

@@ -6,11 +6,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use lambda_runtime::{Context, Error, LambdaEvent, run, service_fn};
+use lambda_runtime::{Context, Diagnostic, Error, LambdaEvent, run, service_fn};
 use serde_json::Value;
 use spotter::classifier::Model;
 use spotter::config::{self, Settings};
-use spotter::function::Function;
+use spotter::function::{Function, FunctionError};
 use spotter::notify::Notifier;
 use spotter::objects::S3Objects;
 use spotter::pipeline::{After, Pipeline};
@@ -24,11 +24,20 @@ const TO_ANSWER: Duration = Duration::from_millis(500);
 async fn main() -> Result<(), Error> {
     telemetry::to_json();
     let function = &init().await;
-    run(service_fn(async |event: LambdaEvent<Value>| -> Result<Value, Error> {
-        let function = function.as_ref().map_err(|problem| problem.clone())?;
-        Ok(function.answer(&event.payload, deadline(&event.context)).await.body?)
+    run(service_fn(async |event: LambdaEvent<Value>| -> Result<Value, Diagnostic> {
+        let function = function.as_ref().map_err(|problem| told("Configuration", problem))?;
+        let body = function.answer(&event.payload, deadline(&event.context)).await.body;
+        body.map_err(|error| match error {
+            FunctionError::Event(_) => told("UnreadableEvent", &error),
+            FunctionError::Retry { .. } => told("Retry", &error),
+        })
     }))
     .await
+}
+
+/// As whoever invoked the function sees it: `errorType` is for programs, `errorMessage` for people.
+fn told(error_type: &str, error: &impl ToString) -> Diagnostic {
+    Diagnostic { error_type: error_type.into(), error_message: error.to_string() }
 }
 
 /// [`TO_ANSWER`] before Lambda ends the process.

@@ -13,7 +13,7 @@ use super::object_url::PrefixUrl;
 use super::output::{Format, FormatArgs, csv, line, note, visible};
 use super::signals::Signals;
 use super::{handled, home};
-use crate::backfill::{self, Gap, Seen};
+use crate::backfill::{self, Gap, Seen, Unfinished};
 use crate::config::Settings;
 use crate::function::TIME_LIMIT;
 use crate::objects::S3Objects;
@@ -78,6 +78,7 @@ impl Backfill {
             prefix,
             filter: settings.filter.clone(),
             concurrency: usize::from(self.concurrency),
+            unfinished: Unfinished::default(),
         };
         let pipeline = home::pipeline(&settings, objects, records, model);
         let mut signals = Signals::new()?;

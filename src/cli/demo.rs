@@ -20,6 +20,7 @@ use super::home;
 use super::output::{line, short_row, table};
 use super::samples::{SAMPLES, Sample, expected};
 use crate::config::Settings;
+use crate::filter::Filter;
 use crate::function::{Answer, Function};
 use crate::local::{Credentials, Endpoint, Notification, Store, client, dispatch};
 use crate::objects::{S3Objects, unanswered};
@@ -58,6 +59,8 @@ pub(super) async fn run(mut settings: Settings) -> Result<(), Failure> {
     settings.cassandra = None;
     settings.notify = None;
     settings.tag = false;
+    // The counts are of all samples.
+    settings.filter = Filter::default();
     let data = home::data_folder(&settings)?;
     let (records, model) = (home::records(&settings)?, home::model(&settings)?);
     let version = env!("CARGO_PKG_VERSION");

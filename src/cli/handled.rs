@@ -31,6 +31,9 @@ pub(super) fn print_one(event: &ObjectEvent, Handled { outcome, steps }: &Handle
 }
 
 fn took(steps: &Steps) -> String {
-    let [fetch, classify, write] = [steps.fetch, steps.classify, steps.write].map(|step| step.as_secs_f64() * 1e3);
-    format!("{:.0} ms (fetch {fetch:.1}, classify {classify:.1}, write {write:.1})", fetch + classify + write)
+    let Steps { fetch, classify, write, tell } = *steps;
+    let whole = (fetch + classify + write + tell).as_secs_f64() * 1e3;
+    let [fetch, classify, write, tell] = [fetch, classify, write, tell].map(|step| step.as_secs_f64() * 1e3);
+    let told = if tell > 0.0 { format!(", tell {tell:.1}") } else { String::new() };
+    format!("{whole:.0} ms (fetch {fetch:.1}, classify {classify:.1}, write {write:.1}{told})")
 }

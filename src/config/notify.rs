@@ -1,10 +1,11 @@
 //! Whom to tell, and of what.
 
-use super::{ConfigError, NOTIFY, NOTIFY_ONLY, NOTIFY_SECRET, Variables, error, secret, text};
+use super::{ConfigError, NOTIFY, NOTIFY_ONLY, NOTIFY_SECRET, Secret, Variables, error, secret, text};
 use crate::notify::{NotifyConfig, Only, Target};
 
 pub(super) fn notify(get: &impl Variables) -> Result<Option<NotifyConfig>, ConfigError> {
-    let Some(told) = text(get, NOTIFY)? else {
+    // A URL may be a secret.
+    let Some(Secret(told)) = secret(get, NOTIFY)? else {
         let idle = [NOTIFY_ONLY, NOTIFY_SECRET].into_iter().find(|name| get(name).is_some());
         return match idle {
             Some(name) => Err(error(NOTIFY, "", format!("{name} is set without it"))),
@@ -13,7 +14,7 @@ pub(super) fn notify(get: &impl Variables) -> Result<Option<NotifyConfig>, Confi
     };
     let target = |word: &str| {
         let word = word.trim();
-        // A URL may be a secret, so only ARNs are repeated.
+        // So only ARNs are repeated.
         let shown = if word.starts_with("arn:") { word } else { "…" };
         word.parse().map_err(|problem: String| error(NOTIFY, shown, problem))
     };

@@ -57,5 +57,9 @@ pub(super) async fn page(
         });
     }
     let more = answer.is_truncated() == Some(true);
+    if more && answer.next_continuation_token.is_none() {
+        let problem = "it has more objects than it lists, and does not say where to go on";
+        return Err(FetchError::Retry(format!("s3://{bucket}/{prefix} cannot be listed: {problem}")));
+    }
     Ok(ListedPage { objects, next: answer.next_continuation_token.filter(|_| more) })
 }

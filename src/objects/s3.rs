@@ -137,7 +137,8 @@ impl Objects for S3Objects {
         if pinned.version_id.as_deref().is_none_or(|version| version == NULL_VERSION) {
             match self.head(pinned).await {
                 Ok(head) if head.etag == pinned.etag => {}
-                Ok(_) | Err(FetchError::Superseded(_)) => return Ok(Tagged::Gone),
+                // A key that cannot be asked for is recorded, and has nothing to tag.
+                Ok(_) | Err(FetchError::Superseded(_) | FetchError::Unaddressable(_)) => return Ok(Tagged::Gone),
                 Err(error) => return Err(TagError::Retry(error.to_string())),
             }
         }

@@ -9,8 +9,6 @@ use crate::records::{Records, RecordsError};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// A home that takes longer to say that it is there is away.
-const PROBE: Duration = Duration::from_secs(10);
 
 pub(super) struct Gate {
     records: Arc<dyn Records>,
@@ -33,7 +31,7 @@ impl Gate {
     pub(super) async fn open(&self, changed: impl Fn(Change)) {
         let mut is_away = self.is_away.lock().await;
         let mut pause = FIRST_PAUSE;
-        while let Err(error) = self.probe().await {
+        while let Err(error) = self.records.available().await {
             if !*is_away {
                 *is_away = true;
                 changed(Change::Away(error));
@@ -48,8 +46,7 @@ impl Gate {
         }
     }
 
-    pub(super) async fn probe(&self) -> Result<(), RecordsError> {
-        let silent = |_| RecordsError::Unavailable(format!("no answer within {} s", PROBE.as_secs()));
-        tokio::time::timeout(PROBE, self.records.available()).await.map_err(silent)?
+    pub(super) async fn is_open(&self) -> bool {
+        self.records.available().await.is_ok()
     }
 }

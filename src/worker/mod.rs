@@ -144,7 +144,7 @@ impl<T: Fn(Told<'_>)> Worker<T> {
                 .partition(|message| failed.as_ref().is_none_or(|ids| ids.contains(queue::id(message))));
             self.delete(&done, held).await;
             messages = left;
-            if !messages.is_empty() && self.gate.probe().await.is_ok() {
+            if !messages.is_empty() && self.gate.is_open().await {
                 return self.put_off(&messages, held).await;
             }
         }

@@ -58,8 +58,8 @@ pub enum QueueError {
 }
 
 impl QueueSettings {
-    /// A client, and the queue's URL where that is what was given. A URL says where its queue is, unless an endpoint
-    /// is configured: behind one, the same queue may have another address.
+    /// A URL says where its queue is, unless an endpoint is configured: behind one, the same queue may have another
+    /// address.
     async fn client(&self) -> Client {
         let shared = sdk_config(&self.home).await;
         let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT).build();

@@ -162,6 +162,11 @@ async fn printed(node: &str) -> Result<(), Failed> {
     let apply = said(&spotter(node, &keyspace, &["schema", "apply"]).output()?)?;
     assert_eq!(apply, format!("keyspace {keyspace}: nothing to change\n"));
     round_trip(&CassandraConfig { nodes: vec![node.into()], keyspace: keyspace.clone(), ..Default::default() }).await?;
+    // Another cut that is there stays, whatever is printed.
+    session.query_unpaged(format!("INSERT INTO {keyspace}.layout (one, shards) VALUES ('layout', 3)"), ()).await?;
+    feed(&session, &text(&output.stdout)).await?;
+    let cut = session.query_unpaged(format!("SELECT shards FROM {keyspace}.layout"), ()).await?.into_rows_result()?;
+    assert_eq!(cut.single_row::<(i32,)>()?, (3,));
     session.query_unpaged(format!("DROP KEYSPACE {keyspace}"), ()).await?;
     Ok(())
 }

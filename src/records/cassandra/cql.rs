@@ -19,6 +19,9 @@ pub(super) const EXPIRING: [&str; 3] = ["by_object", "by_time", "by_label"];
 const STORAGE: &str = "\n  AND compaction = {'class': 'UnifiedCompactionStrategy', 'scaling_parameters': 'T4'}\
                        \n  AND gc_grace_seconds = 864000";
 
+/// Whatever was written is newer: run again, the printed schema changes no layout that is there.
+const STAYS: &str = " USING TIMESTAMP 1";
+
 const KEYSPACES: &str = "\
 -- For Amazon Keyspaces; untested on the real service.
 -- It makes keyspaces and tables in the background: run one statement at a time, and wait until
@@ -48,10 +51,12 @@ pub struct Schema {
 impl Schema {
     /// Everything that Spotter needs, for cqlsh.
     pub fn print(&self, service: Service) -> String {
-        let text = self.fill(SCHEMA, service == Service::Cassandra);
         match service {
-            Service::Cassandra => text,
-            Service::Keyspaces => format!("{KEYSPACES}{}", text.replacen("Apache Cassandra 5", "Amazon Keyspaces", 1)),
+            Service::Cassandra => self.fill(&SCHEMA.replace("{stays}", STAYS), true),
+            Service::Keyspaces => {
+                let text = self.fill(SCHEMA, false);
+                format!("{KEYSPACES}{}", text.replacen("Apache Cassandra 5", "Amazon Keyspaces", 1))
+            }
         }
     }
 
@@ -79,6 +84,7 @@ impl Schema {
         let ttl = if self.ttl == 0 { String::new() } else { format!("\n  AND default_time_to_live = {}", self.ttl) };
         text.replace("{keyspace}", &self.keyspace)
             .replace("{replication}", &self.replication.to_string())
+            .replace("{stays}", "")
             .replace("{storage}", if storage { STORAGE } else { "" })
             .replace("{ttl}", &ttl)
             .replace("{slot_hours}", &self.layout.slot_hours.to_string())

@@ -20,6 +20,15 @@ pub(super) struct At {
     tls: Option<Tls>,
 }
 
+/// What [`is_keyspace`] wants, for people.
+pub const KEYSPACE_RULE: &str = "it takes a lower-case letter, then a-z, 0-9 and _, at most 48 in all";
+
+/// Unquoted CQL names keep their case only in lower case.
+pub fn is_keyspace(name: &str) -> bool {
+    let plain = name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'));
+    plain && name.len() <= 48 && name.starts_with(|first: char| first.is_ascii_lowercase())
+}
+
 impl At {
     pub(super) fn of(config: &CassandraConfig) -> At {
         At { nodes: config.nodes.join(", "), keyspace: config.keyspace.clone(), tls: config.tls.clone() }
@@ -32,13 +41,7 @@ impl At {
     /// It goes into statements as it is.
     pub(super) fn check_keyspace(&self) -> Result<(), RecordsError> {
         let name = &self.keyspace;
-        let plain = name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'));
-        if plain && name.len() <= 48 && name.starts_with(|first: char| first.is_ascii_lowercase()) {
-            return Ok(());
-        }
-        Err(Broken(format!(
-            "'{name}' cannot be a keyspace; it takes a lower-case letter, then a-z, 0-9 and _, at most 48 in all"
-        )))
+        if is_keyspace(name) { Ok(()) } else { Err(Broken(format!("'{name}' cannot be a keyspace; {KEYSPACE_RULE}"))) }
     }
 
     pub(super) fn connecting(&self, error: &NewSessionError) -> RecordsError {

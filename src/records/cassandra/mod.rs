@@ -38,6 +38,7 @@ pub use apply::Wanted;
 #[cfg(feature = "cli")]
 pub use cql::{Replication, Schema, Service};
 use errors::At;
+pub use errors::{KEYSPACE_RULE, is_keyspace};
 use moment::Moment;
 pub use nodes::DATACENTER_VARIABLE;
 pub use schema::Layout;
@@ -93,6 +94,9 @@ impl Attempt {
 
 /// An attempt that is older was frozen midway: its timers may have stood still.
 const LONGEST_ATTEMPT: Duration = session::SESSION.saturating_add(Duration::from_secs(2));
+
+/// A database that takes longer to say that it is there is away.
+const PROBE: Duration = Duration::from_secs(10);
 
 /// Rows of an object read at a time: the newest mostly is the answer.
 const ROWS_PAGE: i32 = 100;
@@ -194,19 +198,8 @@ impl Cassandra {
         )?;
         ready.write(&ready.statements.insert_by_object, &by_object).await
     }
-}
 
-#[async_trait]
-impl Records for Cassandra {
-    async fn write(&self, record: &Record, deadline: Instant) -> Result<(), RecordsError> {
-        retry::until(deadline, &self.at, || self.write_once(record)).await
-    }
-
-    async fn available(&self) -> Result<(), RecordsError> {
-        self.ready().await?.probe().await
-    }
-
-    async fn rows(&self, bucket: &str, key: &str, after: Option<&Record>) -> Result<Vec<Record>, RecordsError> {
+    async fn rows_once(&self, bucket: &str, key: &str, after: Option<&Record>) -> Result<Vec<Record>, RecordsError> {
         let ready = self.ready().await?;
         let statements = &ready.statements;
         let Some(Record { order, model, .. }) = after else {
@@ -222,14 +215,7 @@ impl Records for Cassandra {
         Ok(rows)
     }
 
-    /// Cassandra marks what it removed, and reads pass over the marks until they are compacted away after
-    /// `gc_grace_seconds` (10 days): ask for no more than is needed.
-    #[cfg(feature = "cli")]
-    async fn purge(&self, bucket: &str, key: &str) -> Result<u64, RecordsError> {
-        purge::purge(&self.config, bucket, key).await
-    }
-
-    async fn list(&self, listing: &Listing) -> Result<Page, RecordsError> {
+    async fn list_once(&self, listing: &Listing) -> Result<Page, RecordsError> {
         let ready = self.ready().await?;
         let end = listing.end();
         let since = listing.since.unwrap_or(Timestamp(i64::MIN));
@@ -246,6 +232,33 @@ impl Records for Cassandra {
         let more = records.len() > limit;
         records.truncate(limit);
         Ok(Page { next: records.last().filter(|_| more).map(Cursor::of), records })
+    }
+}
+
+#[async_trait]
+impl Records for Cassandra {
+    async fn write(&self, record: &Record, deadline: Instant) -> Result<(), RecordsError> {
+        retry::until(deadline, &self.at, || self.write_once(record)).await
+    }
+
+    async fn available(&self) -> Result<(), RecordsError> {
+        let probe = async { self.ready().await?.probe().await };
+        tokio::time::timeout(PROBE, probe).await.unwrap_or_else(|_| Err(self.at.silent(PROBE)))
+    }
+
+    async fn rows(&self, bucket: &str, key: &str, after: Option<&Record>) -> Result<Vec<Record>, RecordsError> {
+        retry::a_few_times(|| self.rows_once(bucket, key, after)).await
+    }
+
+    /// Cassandra marks what it removed, and reads pass over the marks until they are compacted away after
+    /// `gc_grace_seconds` (10 days): ask for no more than is needed.
+    #[cfg(feature = "cli")]
+    async fn purge(&self, bucket: &str, key: &str) -> Result<u64, RecordsError> {
+        purge::purge(&self.config, bucket, key).await
+    }
+
+    async fn list(&self, listing: &Listing) -> Result<Page, RecordsError> {
+        retry::a_few_times(|| self.list_once(listing)).await
     }
 }
 

@@ -10,6 +10,8 @@ use crate::records::RecordsError::{self, Unavailable};
 /// Pauses double from the first to the longest; half of each is random, so that many writers do not come at once.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// Attempts at a read.
+const READS: u32 = 3;
 /// Kept of the time, so that the error is there before who waits for it gives up.
 const TO_SAY_IT: Duration = Duration::from_millis(100);
 
@@ -31,7 +33,7 @@ where
             // Why the attempts before it failed says more than that the last one was cut short.
             Err(_) => said,
         };
-        let pause = longest.mul_f64(0.5 + fastrand::f64() / 2.0);
+        let pause = jittered(longest);
         if Instant::now() + pause >= end {
             let spent = started.elapsed();
             return Err(match said {
@@ -43,6 +45,24 @@ where
         sleep(pause).await;
         longest = (longest * 2).min(LONGEST_PAUSE);
     }
+}
+
+/// For who asks and waits: a hiccup passes, and a database that is away is told soon.
+pub(super) async fn a_few_times<T, F>(mut attempt: impl FnMut() -> F) -> Result<T, RecordsError>
+where
+    F: Future<Output = Result<T, RecordsError>>,
+{
+    for tries in 1..READS {
+        match attempt().await {
+            Err(Unavailable(_)) => sleep(jittered(FIRST_PAUSE * tries)).await,
+            done => return done,
+        }
+    }
+    attempt().await
+}
+
+fn jittered(pause: Duration) -> Duration {
+    pause.mul_f64(0.5 + fastrand::f64() / 2.0)
 }
 
 #[cfg(test)]
@@ -72,6 +92,19 @@ mod tests {
             if tries.get() < 4 { Err(Unavailable("away".into())) } else { Ok(tries.get()) }
         };
         assert!(matches!(until(within(Duration::from_secs(60)), &at(), attempt).await, Ok(4)));
+    }
+
+    #[tokio::test]
+    async fn a_read_is_tried_a_few_times() {
+        for (passes_at, tried) in [(1, 1), (3, 3), (9, 3)] {
+            let tries = Cell::new(0);
+            let attempt = async || {
+                tries.set(tries.get() + 1);
+                if tries.get() < passes_at { Err(Unavailable("away".into())) } else { Ok(()) }
+            };
+            let done = a_few_times(attempt).await;
+            assert_eq!((tries.get(), done.is_ok()), (tried, passes_at <= 3));
+        }
     }
 
     #[tokio::test]

@@ -59,7 +59,7 @@ impl Tls {
             Tls::Ca(file) => {
                 for certificate in certificates(file)? {
                     roots.add(certificate).map_err(|error| {
-                        format!("{CA_VARIABLE}={}: holds a certificate that is no CA's: {error}", file.display())
+                        format!("{CA_VARIABLE}={}: holds a certificate that cannot be read: {error}", file.display())
                     })?;
                 }
             }
