@@ -98,6 +98,9 @@ const LONGEST_ATTEMPT: Duration = session::SESSION.saturating_add(Duration::from
 /// A database that takes longer to say that it is there is away.
 const PROBE: Duration = Duration::from_secs(10);
 
+/// The most slots that a listing reads at once.
+const SLOTS_AT_ONCE: usize = 8;
+
 /// Rows of an object read at a time: the newest mostly is the answer.
 const ROWS_PAGE: i32 = 100;
 
@@ -223,11 +226,22 @@ impl Cassandra {
         let mut records: Vec<Record> = Vec::new();
         // From the newest slot to the oldest, until there is one row more than asked, which says that there is more.
         let mut slots = ready.slots(ready.layout.slot(end.event_time), ready.layout.slot(since));
+        // The newest slot mostly has them all; where it has not, the rows are rare, and more slots are read at once.
+        let mut at_once = 1;
         while records.len() <= limit {
-            let Some(slot) = slots.next().await? else { break };
+            let mut partitions = Vec::new();
+            while partitions.len() < at_once * ready.layout.shards as usize
+                && let Some(slot) = slots.next().await?
+            {
+                partitions.extend((0..ready.layout.shards).map(|shard| (slot, shard)));
+            }
+            if partitions.is_empty() {
+                break;
+            }
             let wanted = limit.saturating_add(1) - records.len();
-            let shards = (0..ready.layout.shards).map(|shard| ready.log(listing, &end, (slot, shard), wanted));
-            records.extend(merge(try_join_all(shards).await?, wanted));
+            let logs = partitions.into_iter().map(|partition| ready.log(listing, &end, partition, wanted));
+            records.extend(merge(try_join_all(logs).await?, wanted));
+            at_once = (at_once * 2).min(SLOTS_AT_ONCE);
         }
         let more = records.len() > limit;
         records.truncate(limit);
