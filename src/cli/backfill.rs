@@ -89,7 +89,9 @@ impl Backfill {
                 ended = self.round(&backfill, &pipeline, &mut tally) => Some(ended),
                 () = signals.next() => None,
             };
-            if !matches!(ended, Some(Err(Failure::ClosedPipe))) {
+            // Nothing listed because listing failed is no answer.
+            let failed_at_once = matches!(ended, Some(Err(_))) && tally.listed == 0;
+            if !failed_at_once && !matches!(ended, Some(Err(Failure::ClosedPipe))) {
                 self.summarize(&tally, started.elapsed())?;
             }
             let Some(every) = self.every else { return ended_once(ended, &tally) };

@@ -28,7 +28,7 @@ pub(super) struct Get {
     /// Wait so long for a first record, as in 5s (after an overwrite, the old one is there at once)
     #[arg(long, value_parser = home::duration, value_name = "TIME")]
     wait: Option<Duration>,
-    /// Remove every row of the object, as people may ask for; the object itself stays
+    /// With --history: remove every row of the object, as people may ask for; the object itself stays
     #[arg(long, requires = "history", conflicts_with_all = ["wait", "model"])]
     purge: bool,
     /// With --purge: do not ask

@@ -38,8 +38,8 @@ pub(super) struct Choice {
     /// Pictures to expect a day: cuts the logs so that a partition stays under 100,000 rows [default: 50000]
     #[arg(long, value_name = "N", value_parser = layout)]
     per_day: Option<Layout>,
-    /// Records expire after it, what they answer too; 0 is never. Rows that are there keep theirs
-    #[arg(long, value_name = "DAYS", value_parser = ttl)]
+    /// Records expire after it, as in 90d, and what they answer with them; 0 is never. Rows that are there keep theirs
+    #[arg(long, value_name = "TIME", value_parser = ttl)]
     ttl: Option<u32>,
 }
 
@@ -87,14 +87,16 @@ fn layout(text: &str) -> Result<Layout, String> {
     Layout::for_pictures_a_day(pictures)
 }
 
-/// `90d`, `36h`, or seconds without a unit.
+/// `90d`, `36h`, `60s`; without a unit only 0, because who means days would lose records after seconds.
 fn ttl(text: &str) -> Result<u32, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let number: u32 = digits.parse().map_err(|_| "use a number and d or h, as in 90d".to_owned())?;
     let seconds = match &text[digits.len()..] {
         "d" => 86_400,
         "h" => 3_600,
-        "" | "s" => 1,
+        "s" => 1,
+        "" if number == 0 => 1,
+        "" => return Err(format!("say of what: {text}d or {text}h")),
         other => return Err(format!("{other} is no unit: use d, h or s")),
     };
     number.checked_mul(seconds).filter(|ttl| *ttl <= LONGEST_TTL).ok_or_else(|| "use at most 7300d".into())

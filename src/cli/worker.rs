@@ -38,7 +38,11 @@ pub(super) struct Worker {
 impl Worker {
     pub(super) async fn run(self, mut settings: Settings) -> Result<(), Failure> {
         self.filter.replace(&mut settings.filter);
-        let queue = self.queue.or(settings.queue.clone());
+        let queue = self.queue.filter(|queue| !queue.is_empty()).or(settings.queue.clone());
+        if let Some(arn) = queue.as_ref().filter(|queue| queue.starts_with("arn:")) {
+            let name = arn.rsplit(':').next().unwrap_or_default();
+            return Err(Failure::Usage(format!("{arn} is an ARN: give the queue's name, {name}, or its URL")));
+        }
         if queue.is_none() && !self.webhook.is_asked_for() {
             let problem = format!("nothing to work on: name a queue with --queue or {QUEUE}, or take --webhook");
             return Err(Failure::Usage(problem));

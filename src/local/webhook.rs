@@ -12,7 +12,7 @@
 //! The token is taken as MinIO sends its `auth_token` (`Bearer TOKEN`, or as it is where it has two words), or as a
 //! sender with `http://spotter:TOKEN@host` in its configuration does (HTTP's basic authentication, RFC 7617).
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
@@ -90,11 +90,11 @@ async fn guard(State(shared): State<Arc<Shared>>, request: Request, next: axum::
     match &shared.webhook.token {
         Some(token) if !knows(request.headers(), token) => {
             let challenge = [(WWW_AUTHENTICATE, "Bearer, Basic realm=\"spotter\"")];
-            (challenge, refusal(StatusCode::UNAUTHORIZED, "not the token of this webhook".into())).into_response()
+            (challenge, refusal_aloud(StatusCode::UNAUTHORIZED, "not the token of this webhook".into())).into_response()
         }
         // A page that somebody on this machine looks at could forge events otherwise.
         None if request.headers().contains_key(ORIGIN) => {
-            refusal(StatusCode::FORBIDDEN, "browsers are not let in without a token".into())
+            refusal_aloud(StatusCode::FORBIDDEN, "browsers are not let in without a token".into())
         }
         _ => next.run(request).await,
     }
@@ -123,12 +123,15 @@ fn same(left: &str, right: &str) -> bool {
 async fn event(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let body = match tokio::time::timeout(BODY_TIMEOUT, Bytes::from_request(request, &())).await {
         Ok(Ok(body)) => body,
-        Ok(Err(rejection)) => return refusal(rejection.status(), rejection.body_text()),
-        Err(_) => return refusal(StatusCode::REQUEST_TIMEOUT, "the body came too slowly".into()),
+        Ok(Err(rejection)) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+            return refusal_aloud(rejection.status(), format!("the event has more than {LARGEST_BODY} bytes"));
+        }
+        Ok(Err(rejection)) => return refusal_aloud(rejection.status(), rejection.body_text()),
+        Err(_) => return refusal_aloud(StatusCode::REQUEST_TIMEOUT, "the body came too slowly".into()),
     };
     let payload: Value = match serde_json::from_slice(&body) {
         Ok(payload) => payload,
-        Err(error) => return refusal(StatusCode::BAD_REQUEST, format!("the event is not JSON: {error}")),
+        Err(error) => return refusal_aloud(StatusCode::BAD_REQUEST, format!("the event is not JSON: {error}")),
     };
     // In a task of its own: where the sender hangs up, hyper drops what waits here, and some never send again.
     let task = tokio::spawn(async move {
@@ -160,6 +163,18 @@ fn response(answer: &Answer) -> Response {
 
 fn later(why: String) -> Response {
     ([(RETRY_AFTER, LATER)], refusal(StatusCode::SERVICE_UNAVAILABLE, why)).into_response()
+}
+
+/// For the one who looks why nothing comes: the sender mostly keeps the answer to itself. Once a second at most, since
+/// anybody may send.
+fn refusal_aloud(status: StatusCode, why: String) -> Response {
+    static LAST: Mutex<Option<Instant>> = Mutex::new(None);
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    if last.is_none_or(|last| last.elapsed() >= Duration::from_secs(1)) {
+        *last = Some(Instant::now());
+        tracing::warn!(status = status.as_u16(), why, "an event was refused");
+    }
+    refusal(status, why)
 }
 
 fn refusal(status: StatusCode, why: String) -> Response {

@@ -250,7 +250,7 @@ where
     let region = client.config().region().map_or(DEFAULT_REGION, Region::as_ref);
     match (error, error.code().unwrap_or_default()) {
         (_, code) if NO_QUEUE.contains(&code) => {
-            QueueError::Refused(format!("there is no queue {queue} in {region}: is the name right, and the region?"))
+            QueueError::Refused(format!("there is no queue {queue} in {region} (is the name right, and the region?)"))
         }
         (_, code) if NO_ACCESS.contains(&code) => QueueError::Refused(format!(
             "queue {queue}: {} ({code}). Consuming needs sqs:GetQueueUrl, sqs:GetQueueAttributes, sqs:ReceiveMessage, \
@@ -260,7 +260,11 @@ where
         (SdkError::ServiceError(_), code) if !code.is_empty() => {
             QueueError::Away(format!("queue {queue}: {} ({code})", error.message().unwrap_or("no message")))
         }
-        (SdkError::ConstructionFailure(_), _) => QueueError::Refused(format!("queue {queue}: {}", causes(error))),
+        (SdkError::ConstructionFailure(_), _) => {
+            let causes = causes(error);
+            let hint = if causes.contains("region") { "no usable region, set AWS_REGION or --region: " } else { "" };
+            QueueError::Refused(format!("queue {queue}: {hint}{causes}"))
+        }
         _ => unanswered(queue, &causes(error)),
     }
 }
@@ -268,7 +272,10 @@ where
 fn unanswered(queue: &str, causes: &str) -> QueueError {
     if causes.contains("credential") {
         let hint = "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
-        return QueueError::Refused(format!("queue {queue}: {}. {hint}", causes.trim_end_matches('.')));
+        return QueueError::Refused(format!(
+            "no credentials for queue {queue}. {hint} ({})",
+            causes.trim_end_matches('.')
+        ));
     }
     QueueError::Away(format!("queue {queue} cannot be reached: {causes}"))
 }

@@ -92,7 +92,8 @@ fn bad_wishes() -> Result<(), Failed> {
         (["--replication", "{'class': 'X'} AND y = {}"], "write it as in CQL"),
         (["--per-day", "0"], "a day without pictures"),
         (["--per-day", "999999999"], "more than 1,024 shards"),
-        (["--ttl", "90"], ""),
+        (["--ttl", "0"], ""),
+        (["--ttl", "90"], "say of what: 90d or 90h"),
         (["--ttl", "90y"], "y is no unit"),
         (["--ttl", "7301d"], "at most 7300d"),
     ] {
@@ -126,6 +127,15 @@ async fn says(node: &str) -> Result<(), Failed> {
     let longer = said(&apply(&["--ttl", "90d"])?)?;
     assert_eq!(longer, "TTL 30d → 90d, for rows that are written from now on\n");
     assert!(said(&apply(&["--ttl", "0"])?)?.starts_with("TTL 90d → never"));
+
+    // Refused before a keyspace is made that nobody could read.
+    let three = "{'class': 'SimpleStrategy', 'replication_factor': 3}";
+    let lonely = fresh_keyspace();
+    for _ in 0..2 {
+        let output = spotter(node, &lonely, &["schema", "apply", "--replication", three]).output()?;
+        let stderr = text(&output.stderr);
+        assert!(stderr.contains("3 copies need as many nodes, and there are 1"), "{stderr}");
+    }
 
     let refused = |wish: &[&str]| -> Result<String, Failed> {
         let output = apply(wish)?;
@@ -292,7 +302,21 @@ async fn roles(node: &'static Secure) -> Result<(), Failed> {
     let reads = Cassandra::new(reader.clone());
     assert!(records::get(&reads, "pictures", "a", MODEL).await?.is_some());
     assert_eq!(reads.list(&everything(MODEL)).await?.records.len(), 1);
+    // Who has seen that it may not write is not available for it, until it may.
+    reads.available().await?;
     reads.write(&row, harness::deadline()).await.unwrap_err();
+    let away = reads.available().await.unwrap_err().to_string();
+    assert!(away.contains("MODIFY") && away.contains("schema/roles.cql"), "{away}");
+    for (verb, preposition, may) in [("GRANT", "TO", true), ("REVOKE", "FROM", false)] {
+        let grant = format!("{verb} MODIFY ON KEYSPACE {keyspace} {preposition} {keyspace}_reader");
+        administers.query_unpaged(grant, ()).await?;
+        // Permissions are cached for a moment.
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        while reads.write(&row, harness::deadline()).await.is_ok() != may {
+            assert!(std::time::Instant::now() < end, "{verb} is not felt");
+        }
+        assert_eq!(reads.available().await.is_ok(), may, "{verb}");
+    }
     let RecordsError::Broken(refused) = reads.purge("pictures", "a").await.unwrap_err() else {
         return Err("a reader's purge may pass".into());
     };

@@ -69,25 +69,6 @@ impl There {
     }
 }
 
-fn refuse_what_differs(
-    at: &At,
-    wanted: &Wanted,
-    there: &There,
-    cut: Option<(Layout, i32)>,
-) -> Result<(), RecordsError> {
-    if let (Some(wanted), Some(there)) = (&wanted.replication, &there.replication)
-        && wanted != there
-    {
-        return Err(at.broken(&format!(
-            "it is replicated as {there}, not {wanted}; to change that, use ALTER KEYSPACE and then repair it"
-        )));
-    }
-    match (wanted.layout, cut) {
-        (Some(wanted), Some((there, _))) if wanted != there => Err(cut_otherwise(at, wanted, there)),
-        _ => Ok(()),
-    }
-}
-
 fn cut_otherwise(at: &At, wanted: Layout, there: Layout) -> RecordsError {
     at.broken(&format!(
         "its logs are cut otherwise already, into {there}, not {wanted}; keep that, or use another keyspace"
@@ -113,8 +94,14 @@ impl Cluster {
     async fn apply(&self, wanted: &Wanted, changes: &mut Vec<String>) -> Result<(), RecordsError> {
         self.agree().await?;
         let there = self.there().await?;
+        // Before the first read at a quorum, which too many copies would not have.
+        self.refuse_replication(wanted, &there)?;
         let cut = Layout::with_version(&self.session, &self.at).await?;
-        refuse_what_differs(&self.at, wanted, &there, cut)?;
+        if let (Some(wanted), Some((there, _))) = (wanted.layout, cut)
+            && wanted != there
+        {
+            return Err(cut_otherwise(&self.at, wanted, there));
+        }
         let schema = Schema {
             keyspace: self.at.keyspace().to_owned(),
             replication: wanted.replication.clone().unwrap_or_else(|| self.replication()),
@@ -130,6 +117,25 @@ impl Cluster {
             (Some(wanted), Some(layout)) if wanted != layout => Err(cut_otherwise(&self.at, wanted, layout)),
             _ => Ok(()),
         }
+    }
+
+    fn refuse_replication(&self, wanted: &Wanted, there: &There) -> Result<(), RecordsError> {
+        match (&wanted.replication, &there.replication) {
+            (Some(wanted), Some(there)) if wanted != there => Err(self.at.broken(&format!(
+                "it is replicated as {there}, not {wanted}; to change that, use ALTER KEYSPACE and then repair it"
+            ))),
+            (Some(wanted), None) => match wanted.lacks_nodes(&self.datacenters()) {
+                Some(what) => Err(self.at.broken(&format!("{wanted} cannot be: {what}"))),
+                None => Ok(()),
+            },
+            _ => Ok(()),
+        }
+    }
+
+    /// Of each node.
+    fn datacenters(&self) -> Vec<String> {
+        let state = self.session.get_cluster_state();
+        state.get_nodes_info().iter().filter_map(|node| node.datacenter.clone()).collect()
     }
 
     async fn execute(&self, cql: String) -> Result<QueryResult, RecordsError> {
@@ -175,8 +181,7 @@ impl Cluster {
     }
 
     fn replication(&self) -> Replication {
-        let state = self.session.get_cluster_state();
-        Replication::found(state.get_nodes_info().iter().filter_map(|node| node.datacenter.as_deref()))
+        Replication::found(self.datacenters().iter().map(String::as_str))
     }
 
     /// `UnifiedCompactionStrategy` came with Cassandra 5.

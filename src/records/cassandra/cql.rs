@@ -131,6 +131,17 @@ impl Replication {
         Replication::of("NetworkTopologyStrategy", copies)
     }
 
+    /// What is wrong with it in a cluster whose nodes are in these data centres.
+    pub(super) fn lacks_nodes(&self, datacenters: &[String]) -> Option<String> {
+        self.options.iter().find_map(|(place, copies)| {
+            let copies: usize = copies.parse().ok()?;
+            let everywhere = place == "replication_factor";
+            let nodes = datacenters.iter().filter(|datacenter| everywhere || *datacenter == place).count();
+            let of_them = if everywhere { String::new() } else { format!(" in {place}") };
+            (copies > nodes).then(|| format!("{copies} copies need as many nodes, and there are {nodes}{of_them}"))
+        })
+    }
+
     /// Of `system_schema.keyspaces`.
     pub(super) fn stored(mut map: BTreeMap<String, String>) -> Option<Replication> {
         let class = map.remove("class")?;

@@ -135,6 +135,7 @@ impl At {
         let sentence = |said: &dyn Display| format!("Cassandra at {}, keyspace {}: {said}", self.nodes, self.keyspace);
         let sentence = if said.is_empty() { sentence(error) } else { sentence(&said) };
         match error {
+            DbError::Unauthorized => Broken(format!("{sentence}; schema/roles.cql has what a login needs")),
             // Its own table of roles may be what is away.
             DbError::AuthenticationError if said.starts_with("Unable to perform") => Unavailable(sentence),
             DbError::SyntaxError
@@ -142,7 +143,6 @@ impl At {
             | DbError::AlreadyExists { .. }
             | DbError::FunctionFailure { .. }
             | DbError::AuthenticationError
-            | DbError::Unauthorized
             | DbError::ConfigError => Broken(sentence),
             _ => Unavailable(sentence),
         }

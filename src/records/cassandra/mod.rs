@@ -77,6 +77,8 @@ pub struct Cassandra {
     attempt: Mutex<Option<Attempt>>,
     /// Slots that this process has written down already.
     slots: Mutex<HashSet<i64>>,
+    /// The slot of a write that was refused for good, as without the permission to: what is only read does not show it.
+    refused: Mutex<Option<i64>>,
 }
 
 /// An attempt to have a session that answers.
@@ -108,7 +110,13 @@ impl Cassandra {
     /// Touches no network.
     pub fn new(config: CassandraConfig) -> Cassandra {
         let at = At::of(&config);
-        Cassandra { config: Arc::new(config), at, attempt: Mutex::new(None), slots: Mutex::new(HashSet::new()) }
+        Cassandra {
+            config: Arc::new(config),
+            at,
+            attempt: Mutex::new(None),
+            slots: Mutex::default(),
+            refused: Mutex::default(),
+        }
     }
 
     /// Connects, unless that is done or under way. Nobody has to call it: spawned early, it saves the first write
@@ -252,11 +260,27 @@ impl Cassandra {
 #[async_trait]
 impl Records for Cassandra {
     async fn write(&self, record: &Record, deadline: Instant) -> Result<(), RecordsError> {
-        retry::until(deadline, &self.at, || self.write_once(record)).await
+        let written = retry::until(deadline, &self.at, || self.write_once(record)).await;
+        if let Err(RecordsError::Broken(_)) = &written
+            && let Ok(ready) = self.ready().await
+        {
+            let slot = ready.layout.slot(record.order.event_time);
+            *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(slot);
+        }
+        written
     }
 
     async fn available(&self) -> Result<(), RecordsError> {
-        let probe = async { self.ready().await?.probe().await };
+        let probe = async {
+            let ready = self.ready().await?;
+            ready.probe().await?;
+            let refused = *self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(slot) = refused {
+                ready.write(&ready.statements.insert_slot, (CqlTimestamp(slot),)).await?;
+                *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            }
+            Ok(())
+        };
         tokio::time::timeout(PROBE, probe).await.unwrap_or_else(|_| Err(self.at.silent(PROBE)))
     }
 
