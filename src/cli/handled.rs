@@ -34,6 +34,6 @@ fn took(steps: &Steps) -> String {
     let Steps { fetch, classify, write, tell } = *steps;
     let whole = (fetch + classify + write + tell).as_secs_f64() * 1e3;
     let [fetch, classify, write, tell] = [fetch, classify, write, tell].map(|step| step.as_secs_f64() * 1e3);
-    let told = if tell > 0.0 { format!(", tell {tell:.1}") } else { String::new() };
+    let told = if tell >= 0.05 { format!(", tell {tell:.1}") } else { String::new() };
     format!("{whole:.0} ms (fetch {fetch:.1}, classify {classify:.1}, write {write:.1}{told})")
 }

@@ -45,8 +45,9 @@ pub(super) fn record(record: &Value) -> Result<ObjectEvent, EventError> {
     let name = text(record, "/eventName").ok_or_else(|| EventError::missing("/eventName", bucket, raw_key))?;
     let version_id = text(record, "/s3/object/versionId").map(str::to_owned);
     let change = change(name, version_id.is_some());
-    // Ceph encodes no key, and VersityGW none that it takes from a request's body.
-    let literal = text(record, "/eventSource") == Some("ceph:s3") || strip(name) == REMOVED_WITH_OTHERS;
+    let versitygw = text(record, "/s3/configurationId").is_some_and(|id| VERSITYGW.contains(&id));
+    // Neither encodes keys.
+    let literal = versitygw || text(record, "/eventSource") == Some("ceph:s3") || strip(name) == REMOVED_WITH_OTHERS;
     let encoding = if literal { Encoding::Plain } else { Encoding::Form(RESEND) };
     let facts = Facts { change, bucket, raw_key, time: record.get("eventTime") };
     let (key, event_time) = facts.read(&S3_FIELDS, encoding)?;
@@ -57,7 +58,8 @@ pub(super) fn record(record: &Value) -> Result<ObjectEvent, EventError> {
         version_id,
         etag: etag(record, "/s3/object/eTag"),
         size: record.pointer("/s3/object/size").and_then(size),
-        sequencer: text(record, "/s3/object/sequencer").map(str::to_owned),
+        // VersityGW counts from 1 at each of its starts: what it counts orders nothing.
+        sequencer: text(record, "/s3/object/sequencer").filter(|_| !versitygw).map(str::to_owned),
         event_time,
         region: text(record, "/awsRegion").map(str::to_owned),
         account: None,
@@ -104,6 +106,9 @@ pub(super) fn change(event_name: &str, names_version: bool) -> Change {
         _ => Change::Other,
     }
 }
+
+/// VersityGW says that it is AWS, but for these. <https://github.com/versity/versitygw/blob/main/s3event/event.go>
+const VERSITYGW: [&str; 4] = ["webhook-global", "kafka-global", "nats-global", "rabbitmq-global"];
 
 /// VersityGW's name for a removal by DeleteObjects, which it announces one object at a time.
 const REMOVED_WITH_OTHERS: &str = "ObjectRemoved:DeleteObjects";

@@ -103,6 +103,15 @@ fn versions_of_the_format() {
     }
 }
 
+/// As a real VersityGW 1.8.0 sent it.
+#[test]
+fn versitygw_encodes_no_key_and_its_counter_orders_nothing() {
+    let mut sent = record("s3:ObjectCreated:Put", json!({ "key": "9 scan%2Bcopy+.tiff", "sequencer": "5" }));
+    sent["s3"]["configurationId"] = json!("webhook-global");
+    let event = read(sent).unwrap();
+    assert_eq!((event.key.as_str(), event.sequencer), ("9 scan%2Bcopy+.tiff", None));
+}
+
 #[test]
 fn versitygw_does_not_encode_what_it_removes_with_others() {
     let event =
