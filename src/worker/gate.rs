@@ -36,8 +36,7 @@ impl Gate {
                 *is_away = true;
                 changed(Change::Away(error));
             }
-            // Not all workers at once.
-            tokio::time::sleep(pause.mul_f64(0.75 + fastrand::f64() / 2.0)).await;
+            tokio::time::sleep(super::around(pause, fastrand::f64())).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
         if *is_away {

@@ -228,11 +228,15 @@ fn failed(answer: &Answer) -> Option<HashSet<&str>> {
     failures.iter().map(|failure| failure["itemIdentifier"].as_str()).collect()
 }
 
-/// Doubles with each receive, from the queue's own visibility on. `chance` is 0 to 1: half of a pause around it, so
-/// that what failed together does not come again together.
+/// Doubles with each receive, from the queue's own visibility on. What failed together does not come again together.
 fn pause(visibility: Duration, receives: u32, chance: f64) -> Duration {
     let doubled = visibility.saturating_mul(2u32.saturating_pow(receives.saturating_sub(1)));
-    doubled.min(LONGEST_HIDING).mul_f64(0.75 + chance / 2.0)
+    around(doubled.min(LONGEST_HIDING), chance)
+}
+
+/// Half of a pause around it, by a chance of 0 to 1: so that not all workers come at once.
+fn around(pause: Duration, chance: f64) -> Duration {
+    pause.mul_f64(0.75 + chance / 2.0)
 }
 
 /// Looks for the queue for as long as it is only away.
@@ -274,7 +278,7 @@ impl Trouble {
     fn pause(&mut self) -> Duration {
         let pause = FIRST_PAUSE.saturating_mul(2u32.saturating_pow(self.attempts)).min(LONGEST_PAUSE);
         self.attempts = self.attempts.saturating_add(1);
-        pause.mul_f64(0.75 + fastrand::f64() / 2.0)
+        around(pause, fastrand::f64())
     }
 }
 

@@ -7,8 +7,8 @@ use aws_sdk_sqs::config::Region;
 use aws_sdk_sqs::config::timeout::TimeoutConfig;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sqs::types::{
-    ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName,
-    QueueAttributeName,
+    BatchResultErrorEntry, ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry, Message,
+    MessageSystemAttributeName, QueueAttributeName,
 };
 use serde_json::{Value, json};
 
@@ -154,10 +154,7 @@ impl Queue {
         }
         let answer = request.send().await;
         let answer = answer.map_err(|error| failure(&self.client, self.name(), &error).to_string())?;
-        match answer.failed().first() {
-            Some(first) => Err(first.message().unwrap_or(first.code()).to_owned()),
-            None => Ok(()),
-        }
+        all_done(answer.failed())
     }
 
     /// Hides messages for as long as it says from now on, ten at most; zero gives them back.
@@ -175,10 +172,7 @@ impl Queue {
         }
         let answer = request.send().await;
         let answer = answer.map_err(|error| failure(&self.client, self.name(), &error).to_string())?;
-        match answer.failed().first() {
-            Some(first) => Err(first.message().unwrap_or(first.code()).to_owned()),
-            None => Ok(()),
-        }
+        all_done(answer.failed())
     }
 
     /// What Lambda's event source mapping would hand to a function.
@@ -222,6 +216,14 @@ fn max_receives(redrive_policy: &str) -> Option<u32> {
     let policy: Value = serde_json::from_str(redrive_policy).ok()?;
     let count = &policy["maxReceiveCount"];
     count.as_u64().or_else(|| count.as_str()?.parse().ok()).and_then(|count| u32::try_from(count).ok())
+}
+
+/// A batch request succeeds as a whole even where entries of it do not.
+fn all_done(failed: &[BatchResultErrorEntry]) -> Result<(), String> {
+    match failed.first() {
+        Some(first) => Err(first.message().unwrap_or(first.code()).to_owned()),
+        None => Ok(()),
+    }
 }
 
 /// SQS counts in seconds; what is not zero stays at least one.
