@@ -17,6 +17,7 @@ pub mod classifier;
 pub mod cli;
 pub mod config;
 pub mod decode;
+pub mod encoding;
 pub mod event;
 pub mod filter;
 pub mod function;
@@ -24,6 +25,8 @@ pub mod function;
 pub mod local;
 pub mod notify;
 pub mod objects;
+#[cfg(feature = "page")]
+pub mod page;
 pub mod pipeline;
 pub mod preprocess;
 pub mod record;

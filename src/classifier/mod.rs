@@ -4,7 +4,6 @@ mod manifest;
 #[cfg(test)]
 mod tests;
 
-use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
@@ -17,6 +16,7 @@ use manifest::EMBEDDED;
 pub use manifest::{Layout, Manifest, ModelError, Output};
 
 use crate::decode::{Channels, Picture};
+use crate::encoding::hex;
 use crate::preprocess::{Tensor, prepare};
 
 const EMBEDDED_ONNX: &[u8] = include_bytes!("../../model/digits/model.onnx");
@@ -197,13 +197,6 @@ fn softmax(logits: &[f32]) -> Vec<f32> {
 
 fn rounded(confidence: f32) -> f32 {
     (confidence * 10_000.0).round() / 10_000.0
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 impl std::fmt::Debug for Model {

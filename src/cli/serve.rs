@@ -17,9 +17,9 @@ use super::signals::Signals;
 use super::webhook::WebhookArgs;
 use super::{env, home};
 use crate::config::Settings;
-use crate::local::page::{self, PageState, loopback_hosts};
 use crate::local::{Credentials, Endpoint, Store, client, dispatch};
 use crate::objects::S3Objects;
+use crate::page::{self, PageState, loopback_hosts};
 
 const OBJECTS_FOLDER: &str = "objects";
 const FIRST_BUCKET: &str = "pictures";

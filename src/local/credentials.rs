@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::encoding::hex;
+use crate::encoding::hex;
 
 const FILE: &str = "credentials.json";
 

@@ -1,4 +1,4 @@
-//! What this process serves by HTTP: an S3 endpoint and its page, for `serve`, `demo` and the tests, and a webhook.
+//! What a bucket is on a bare machine: an S3 endpoint in this process, for `serve`, `demo` and the tests, and a webhook.
 //!
 //! [`Store`] keeps buckets, objects and a queue of notifications; an object's row and its notification commit in
 //! one transaction, so that no crash separates them. [`Endpoint`] speaks S3 in front of it, on the `s3s` crate.
@@ -6,16 +6,13 @@
 mod client;
 mod credentials;
 pub mod dispatch;
-mod encoding;
 mod endpoint;
 mod http;
-pub mod page;
 mod store;
 pub mod webhook;
 
 pub use client::client;
 pub use credentials::{Credentials, CredentialsError};
-pub use encoding::base64;
 pub use endpoint::{Endpoint, EndpointHandle};
 pub use store::{
     Attributes, Body, Bucket, Checksums, Condition, Notification, Removed, Staged, Staging, Store, StoreError, Version,

@@ -28,8 +28,8 @@ use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
-use super::encoding::base64;
 use super::http;
+use crate::encoding::base64;
 use crate::function::{Answer, Function, TIME_LIMIT};
 use crate::pipeline::Outcome;
 use crate::records::Records;

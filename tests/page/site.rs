@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use async_trait::async_trait;
-use spotter::local::page::{self, PageState};
+use spotter::page::{self, PageState};
 use spotter::record::Record;
 use spotter::records::embedded::Embedded;
 use spotter::records::{Listing, Page, Records, RecordsError};

@@ -4,7 +4,7 @@
 
 use libtest_mimic::{Failed, Trial};
 use serde_json::{Value, json};
-use spotter::local::base64;
+use spotter::encoding::base64;
 use time::OffsetDateTime;
 
 use super::raw::{Reply, Signer, header, send};

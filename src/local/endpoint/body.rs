@@ -8,9 +8,9 @@ use s3s::checksum::ChecksumHasher;
 use s3s::dto::StreamingBlob;
 use s3s::{S3Error, S3Result, TrailingHeaders, s3_error};
 
-use super::super::encoding::base64;
 use super::super::{Checksums, Staged, Store};
 use super::errors::custom;
+use crate::encoding::base64;
 
 /// A client that sends nothing for so long has gone.
 const IDLE: Duration = Duration::from_secs(60);

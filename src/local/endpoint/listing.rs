@@ -4,10 +4,10 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
-use super::super::encoding::{hex, unhex};
 use super::super::store::{self, Entry, Query, VersionEntry};
 use super::service::Service;
 use super::values::{etag, timestamp};
+use crate::encoding::{hex, unhex};
 
 /// As many entries as S3 gives on a page.
 const LARGEST_PAGE: i32 = 1000;

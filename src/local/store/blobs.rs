@@ -15,8 +15,8 @@ use sha2::Sha256;
 use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 use tokio_util::io::ReaderStream;
 
-use super::super::encoding::hex;
 use super::{After, Checksums, Failure, Store, StoreError, io_error};
+use crate::encoding::hex;
 
 /// How much of a body is in memory at a time.
 const CHUNK: usize = 256 * 1024;

@@ -3,12 +3,12 @@
 use md5::{Digest, Md5};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::super::encoding::{hex, unhex};
 use super::blobs::{Body, Segment, Staged};
 use super::buckets::bucket;
 use super::objects::{Content, check, check_key, insert, size_at, sql_size};
 use super::version::{from_json, to_json};
 use super::{Attributes, Checksums, Condition, Failure, Seq, Store, StoreError, Written};
+use crate::encoding::{hex, unhex};
 use crate::event::Timestamp;
 use crate::event::make::EventName;
 

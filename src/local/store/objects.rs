@@ -2,12 +2,12 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
-use super::super::encoding::hex;
 use super::blobs::{Body, Segment, Staged};
 use super::buckets::{Bucket, Versioning, bucket};
 use super::outbox::{Change, queue};
 use super::version::{Attributes, Condition, Removed, Version, Written, from_json, to_json};
 use super::{After, Failure, Seq, Store, StoreError};
+use crate::encoding::hex;
 use crate::event::make::EventName;
 
 /// The id of the version that a key has while its bucket is not (or no longer) versioned.

@@ -6,8 +6,8 @@ use axum::http::StatusCode;
 
 use super::query::{Params, encode};
 use super::{PageState, Since};
+use crate::encoding::base64;
 use crate::event::Timestamp;
-use crate::local::base64;
 use crate::record::{Reason, Record, Status};
 
 pub(super) const STYLE: &str = include_str!("style.css");

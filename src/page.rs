@@ -24,7 +24,7 @@ use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 
 use self::query::Params;
-use super::encoding::hex;
+use crate::encoding::hex;
 use crate::record::{Record, Status};
 use crate::records::{self, Records, RecordsError};
 

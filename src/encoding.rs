@@ -1,8 +1,8 @@
-//! The two encodings of digests on the wire.
+//! Bytes as text: digests on the wire, cursors, small pictures in JSON.
 
 use std::fmt::Write;
 
-/// Base64 with padding (RFC 4648, section 4), as `Content-MD5` and POST policies use it.
+/// Base64 with padding (RFC 4648, section 4), as S3 uses it for digests.
 pub fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
@@ -17,7 +17,7 @@ pub fn base64(bytes: &[u8]) -> String {
 }
 
 /// Lower-case hexadecimal.
-pub(super) fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         // Writing to a String cannot fail.
         let _ = write!(text, "{byte:02x}");
@@ -26,7 +26,7 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 }
 
 /// The reverse of [`hex`]; `None` where the text is not hexadecimal.
-pub(super) fn unhex(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
     if !text.len().is_multiple_of(2) || !text.is_ascii() {
         return None;
     }

@@ -3,8 +3,8 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
+use crate::encoding::{hex, unhex};
 use crate::event::Timestamp;
-use crate::local::encoding::{hex, unhex};
 use crate::record::{Order, Status};
 use crate::records::{Cursor, Listing};
 
