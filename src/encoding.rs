@@ -26,6 +26,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 }
 
 /// The reverse of [`hex`]; `None` where the text is not hexadecimal.
+#[cfg(feature = "page")]
 pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
     if !text.len().is_multiple_of(2) || !text.is_ascii() {
         return None;
