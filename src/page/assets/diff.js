@@ -8,7 +8,7 @@ import { change, current, onState } from "./state.js";
 
 /** @param {{ model: string, models: string[] }} about @param {(object: object) => void} open */
 export function startDiff(about, open) {
-  const models = about.models.filter((model) => model && model !== "human");
+  const models = about.models.filter((model) => model && !model.startsWith("human"));
   if (models.length < 2) return;
   const start = byId("start-diff");
   start.hidden = false;

@@ -35,7 +35,10 @@ async function begin() {
 }
 
 function start(about) {
-  byId("endpoint").textContent = about.s3 ? `s3://${about.bucket} at ${about.s3}` : `s3://${about.bucket}`;
+  byId("endpoint").textContent = [about.bucket && `s3://${about.bucket}`, about.s3].filter(Boolean).join(" at ");
+  // First of all who follow the address: what is hidden can take no focus and has no size.
+  onState(showView);
+  showView(current());
   startModels(about);
   startFilters(about);
   const { open } = startObject(about);
@@ -49,8 +52,6 @@ function start(about) {
   }, open);
   startDrawing(uploads.addDrawing);
   startSamples(about, gallery.refresh);
-  showView(current());
-  onState(showView);
   startLive(about);
   startStats(about);
 }
@@ -77,7 +78,7 @@ function startStrip(open) {
 }
 
 function startModels(about) {
-  const models = about.models.filter((model) => model && model !== "human");
+  const models = about.models.filter((model) => model && !model.startsWith("human"));
   const select = /** @type {HTMLSelectElement} */ (byId("model"));
   byId("model-name").textContent = about.model;
   if (models.length < 2) return;

@@ -4,6 +4,7 @@
 const PAGE = 200; // rows asked for at once
 const FIRST = 100; // of the first page, which somebody is waiting for
 const KEPT = 24; // pages in memory
+const AGAIN = 3000; // ms before what failed is tried again
 const FRESH = 1000; // rows that came in since, before the listing is better begun anew
 
 export class Pages {
@@ -27,6 +28,7 @@ export class Pages {
     this.next = null;
     this.ended = false;
     this.loading = false;
+    this.failing = false;
     this.clock = 0;
   }
 
@@ -46,7 +48,7 @@ export class Pages {
 
   /** The next older rows. A page may be empty though there are more: then the look goes on. */
   async more() {
-    if (this.loading || this.ended) return;
+    if (this.loading || this.ended || this.failing) return;
     this.loading = true;
     try {
       const cursor = this.next;
@@ -60,7 +62,7 @@ export class Pages {
       this.next = next;
       this.ended = !next;
     } catch (error) {
-      this.failed(error);
+      this.#fail(error);
       return;
     } finally {
       this.loading = false;
@@ -84,6 +86,18 @@ export class Pages {
   stop() {
     this.abort.abort();
     this.ended = true;
+    this.changed = () => {};
+  }
+
+  /** Whoever draws asks again at once: not of a server that just failed. */
+  #fail(error) {
+    if (error.name === "AbortError") return;
+    this.failing = true;
+    setTimeout(() => {
+      this.failing = false;
+      this.changed();
+    }, AGAIN);
+    this.failed(error);
   }
 
   #pageOf(position) {
@@ -98,14 +112,14 @@ export class Pages {
   }
 
   async #again(page) {
-    if (page.loading) return;
+    if (page.loading || this.failing) return;
     page.loading = true;
     try {
       // As many as there were: rows that came late have moved the last ones on, and the next page has those.
       const { records } = await this.fetchPage(page.cursor, page.count, this.abort.signal);
       page.records = records;
     } catch (error) {
-      this.failed(error);
+      this.#fail(error);
       return;
     } finally {
       page.loading = false;
