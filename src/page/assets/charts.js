@@ -72,7 +72,7 @@ export async function drawConfidence(tenths, threshold) {
   const bars = (fill) => ({ fill, width: 0, points: { show: false }, paths: uPlot.paths.bars({ size: [0.85, 80], align: 1 }) });
   // Below the threshold an answer is unsure: the two sides of it in two colours.
   const split = (below) => tenths.map((count, index) => ((index + 0.5) / 10 < (threshold ?? 0) === below ? count : 0));
-  const axis = { values: (_, ticks) => ticks.map((tick) => tick.toFixed(1)) };
+  const axis = { splits: () => [0, 0.2, 0.4, 0.6, 0.8, 1], values: (_, ticks) => ticks.map((at) => at.toFixed(1)) };
   plot(uPlot, "chart-confidence", [bars(warn), bars(accent)], [xs, split(true), split(false)],
     { x: { time: false, range: [0, 1] }, y: { range: upTo } }, axis);
   const all = tenths.reduce((sum, count) => sum + count, 0);
@@ -144,7 +144,7 @@ function plot(uPlot, id, series, data, scales, xAxis) {
   drawn.get(id)?.destroy();
   const whole = (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? compact.format(tick) : ""));
   drawn.set(id, new uPlot({
-    width: Math.max(160, box.clientWidth), height: HEIGHT, padding: [8, 12, 0, 0],
+    width: Math.max(160, box.clientWidth), height: HEIGHT, padding: [8, 24, 0, 0],
     legend: { show: false }, cursor: { show: false }, scales,
     axes: [{ ...axis, size: 24, gap: 4, space: 72, grid: { show: false }, ...xAxis }, { ...axis, size: 40, gap: 4, values: whole, space: 32 }],
     series: [{}, ...series],

@@ -1,6 +1,8 @@
 // The rows of one listing, by position: fetched page by page, and let go of where nobody looks. A million rows that
 // were scrolled past cost a million nothings: only where their pages begin is kept.
 
+import { rowId } from "./show.js";
+
 const PAGE = 200; // rows asked for at once
 const FIRST = 100; // of the first page, which somebody is waiting for
 const KEPT = 24; // pages in memory
@@ -20,6 +22,8 @@ export class Pages {
     this.abort = new AbortController();
     /** @type {object[]} newest first */
     this.fresh = [];
+    /** Of the fresh rows and of the first page: a row may come live and by the listing. */
+    this.newest = new Set();
     /** @type {{ cursor: string | null, start: number, count: number, records: object[] | null, used: number, loading: boolean }[]} */
     this.pages = [];
     /** Rows in `pages`. */
@@ -54,6 +58,7 @@ export class Pages {
       const cursor = this.next;
       const limit = this.pages.length ? PAGE : FIRST;
       const { records, next } = await this.fetchPage(cursor, limit, this.abort.signal);
+      if (!this.pages.length) this.#meet(records);
       if (records.length) {
         const page = { cursor, start: this.count, count: records.length, records, used: ++this.clock, loading: false };
         this.pages.push(page);
@@ -73,6 +78,9 @@ export class Pages {
 
   /** A row that just came in. False: so many did that the listing should begin anew. */
   add(record) {
+    const id = rowId(record);
+    if (this.newest.has(id)) return true;
+    this.newest.add(id);
     this.fresh.unshift(record);
     return this.fresh.length <= FRESH;
   }
@@ -98,6 +106,12 @@ export class Pages {
       this.changed();
     }, AGAIN);
     this.failed(error);
+  }
+
+  #meet(records) {
+    const ids = new Set(records.map(rowId));
+    this.fresh = this.fresh.filter((record) => !ids.has(rowId(record)));
+    for (const id of ids) this.newest.add(id);
   }
 
   #pageOf(position) {
