@@ -105,7 +105,11 @@ export function startGallery(about, open) {
     let item = was?.item;
     if (!was || was.record !== record) {
       const focus = was?.item.contains(document.activeElement);
-      item = el("li", { "aria-posinset": index + 1, "aria-setsize": pages.ended ? pages.length : -1 }, tile(record, open));
+      item = el(
+        "li",
+        { "aria-posinset": index + 1, "aria-setsize": pages.ended ? pages.length : -1 },
+        tile(record, open),
+      );
       if (was) was.item.replaceWith(item);
       else box.insertBefore(item, after(index));
       shown.set(index, { record, item });
@@ -187,8 +191,14 @@ export function startGallery(about, open) {
     if (!box.contains(document.activeElement)) return;
     const page = Math.max(1, Math.floor(innerHeight / (HEIGHT + GAP)) - 1) * columns;
     const steps = {
-      ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns, PageUp: -page, PageDown: page,
-      Home: -Infinity, End: Infinity,
+      ArrowLeft: -1,
+      ArrowRight: 1,
+      ArrowUp: -columns,
+      ArrowDown: columns,
+      PageUp: -page,
+      PageDown: page,
+      Home: -Infinity,
+      End: Infinity,
     };
     const step = steps[event.key];
     if (!step || event.ctrlKey || event.altKey || event.metaKey) return;

@@ -19,8 +19,13 @@ export function showPlan(list) {
   const steps = Object.entries(STEPS).filter(([name]) => name !== "fetch");
   list.replaceChildren(
     ...steps.map(([name, [title, says]]) =>
-      el("li", { class: "plan" }, el("div", { class: "step-head" }, el("h3", {}, title)),
-        el("div", { class: "step-body" }, icon(name), el("p", {}, says)))),
+      el(
+        "li",
+        { class: "plan" },
+        el("div", { class: "step-head" }, el("h3", {}, title)),
+        el("div", { class: "step-body" }, icon(name), el("p", {}, says)),
+      ),
+    ),
   );
 }
 
@@ -32,7 +37,9 @@ export function showJourney(list, { steps, refused }) {
   const decoded = steps.some((step) => step.name === "decode");
   const shown = decoded ? steps.filter((step) => step !== fetched) : steps;
   list.replaceChildren(
-    ...shown.map((step) => item(step, step.name === "decode" ? fetched : null, refused?.step === step.name ? refused : null)),
+    ...shown.map((step) =>
+      item(step, step.name === "decode" ? fetched : null, refused?.step === step.name ? refused : null),
+    ),
   );
 }
 
@@ -45,11 +52,20 @@ function item(step, fetched, refused) {
   const ms = typeof step.ms === "number" ? milliseconds(step.ms) : "";
   const before = fetched && [typeof fetched.ms === "number" && `fetched in ${milliseconds(fetched.ms)}`, fetched.note];
   const note = [...(before || []), step.note].filter(Boolean).join(", ");
-  return el("li", { "data-step": step.name, class: refused && "refused" },
+  return el(
+    "li",
+    { "data-step": step.name, class: refused && "refused" },
     el("div", { class: "step-head" }, el("h3", {}, title), el("span", { class: "ms" }, ms)),
     body(step, says, refused),
     note && el("p", { class: "step-note" }, visible(note)),
-    refused && el("p", { class: "step-why" }, el("strong", {}, `${sentence(reasonText(refused.reason))}. `), visible(refused.why ?? "")));
+    refused &&
+      el(
+        "p",
+        { class: "step-why" },
+        el("strong", {}, `${sentence(reasonText(refused.reason))}. `),
+        visible(refused.why ?? ""),
+      ),
+  );
 }
 
 function sentence(words) {
@@ -70,13 +86,25 @@ function bars(classes) {
   const many = classes.length > 12;
   const shown = many ? [...classes].sort((a, b) => b.confidence - a.confidence) : classes;
   const rows = shown.map(({ label, confidence: of }) =>
-    el("tr", { "data-label": label, class: of === most ? "best" : null },
+    el(
+      "tr",
+      { "data-label": label, class: of === most ? "best" : null },
       el("th", { scope: "row" }, visible(label)),
       // A meter is spoken and needs no style in the markup.
       el("td", {}, el("meter", { min: 0, max: 1, value: of, "aria-label": `Confidence of ${visible(label)}` })),
-      el("td", { class: "number" }, confidence(of))));
-  return el("div", { class: "step-body bars", tabindex: many ? 0 : null, role: many ? "group" : null, "aria-label": many ? "All answers" : null },
-    el("table", {}, el("caption", { class: "unseen" }, "Confidence of every class"), el("tbody", {}, ...rows)));
+      el("td", { class: "number" }, confidence(of)),
+    ),
+  );
+  return el(
+    "div",
+    {
+      class: "step-body bars",
+      tabindex: many ? 0 : null,
+      role: many ? "group" : null,
+      "aria-label": many ? "All answers" : null,
+    },
+    el("table", {}, el("caption", { class: "unseen" }, "Confidence of every class"), el("tbody", {}, ...rows)),
+  );
 }
 
 function row(record) {
@@ -90,6 +118,12 @@ function row(record) {
     ["version", record.version],
   ];
   const known = facts.filter(([, value]) => value !== null && value !== undefined && value !== "");
-  return el("dl", { class: "step-body facts" },
-    ...known.flatMap(([name, value]) => [el("dt", {}, name), el("dd", { title: visible(String(value)) }, visible(String(value)))]));
+  return el(
+    "dl",
+    { class: "step-body facts" },
+    ...known.flatMap(([name, value]) => [
+      el("dt", {}, name),
+      el("dd", { title: visible(String(value)) }, visible(String(value))),
+    ]),
+  );
 }

@@ -46,10 +46,14 @@ function start(about) {
   startReview(about, open);
   startDiff(about, open);
   const strip = startStrip(open);
-  const uploads = startUploads(about, (record) => {
-    publish(record);
-    strip(record);
-  }, open);
+  const uploads = startUploads(
+    about,
+    (record) => {
+      publish(record);
+      strip(record);
+    },
+    open,
+  );
   startDrawing(uploads.addDrawing);
   startSamples(about, gallery.refresh);
   startLive(about);
@@ -65,7 +69,13 @@ function startStrip(open) {
     const mine = ++newest;
     showWaiting(list);
     const name = byId("strip-name");
-    name.replaceChildren(el("button", { type: "button", class: "link", onclick: () => open({ bucket, key }) }, visible(objectUrl(bucket, key))));
+    name.replaceChildren(
+      el(
+        "button",
+        { type: "button", class: "link", onclick: () => open({ bucket, key }) },
+        visible(objectUrl(bucket, key)),
+      ),
+    );
     try {
       const journey = await api.journey(bucket, key);
       if (mine === newest) showJourney(list, journey);

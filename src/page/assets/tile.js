@@ -23,8 +23,13 @@ export function tile(record, open) {
       onclick: () => open(record),
     },
     el("span", { class: "tile-picture" }, picture(record.seen, "") ?? icon(ICONS[status] ?? "picture")),
-    el("span", { class: "tile-words" },
-      answer(record), el("span", { class: "unseen" }, `${statusText(status)}: `), el("span", { class: "tile-key" }, visible(key))),
+    el(
+      "span",
+      { class: "tile-words" },
+      answer(record),
+      el("span", { class: "unseen" }, `${statusText(status)}: `),
+      el("span", { class: "tile-key" }, visible(key)),
+    ),
   );
   if (record.corrected !== null && record.corrected !== undefined) button.dataset.corrected = record.corrected;
   // Replaced or deleted since, where the answer says so.
