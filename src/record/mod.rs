@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 pub use crate::classifier::Guess;
 use crate::event::{NULL_VERSION, ObjectEvent, Timestamp};
 pub use make::{Subject, Verdict, of_picture, of_removal, of_verdict, too_large, unaddressable, verdict};
+#[cfg(feature = "page")]
+pub(crate) use make::{below_threshold, png};
 
 /// One row: what one model saw in one version of one object, or that the version or object went away.
 #[derive(Debug, Clone, PartialEq)]
