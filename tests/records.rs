@@ -5,6 +5,7 @@
 
 mod bucket;
 mod cassandra;
+mod corrections;
 mod frozen;
 mod home;
 mod processes;
@@ -27,6 +28,12 @@ use spotter::records::cassandra::Layout;
 use spotter::records::{self, Cursor, Listing, Page};
 
 use crate::harness;
+use corrections::{
+    a_correction_alone_answers_for_no_model, a_correction_is_of_one_version, a_correction_is_undone_and_given_again,
+    a_correction_outlives_the_models_next_write, a_correction_stands_beside_the_models,
+    a_listing_without_pictures_has_all_else, corrections_are_purged_with_their_object,
+    many_corrections_of_one_version_are_one_sighting, the_later_correction_holds_whichever_came_first,
+};
 use home::{Home, Place};
 use purge::{a_purged_object_is_forgotten_and_no_other, what_a_rewritten_row_left_is_purged_too};
 
@@ -36,7 +43,7 @@ macro_rules! tests {
     ($($name:ident),* $(,)?) => { [$((stringify!($name), (|home| Box::pin($name(home))) as Test)),*] };
 }
 
-const CONTRACT: [(&str, Test); 21] = tests![
+const CONTRACT: [(&str, Test); 30] = tests![
     every_field_comes_back,
     extremes_come_back,
     nothing_known_is_no_error,
@@ -58,6 +65,15 @@ const CONTRACT: [(&str, Test); 21] = tests![
     writers_at_once_lose_nothing,
     a_purged_object_is_forgotten_and_no_other,
     what_a_rewritten_row_left_is_purged_too,
+    a_correction_stands_beside_the_models,
+    a_correction_alone_answers_for_no_model,
+    the_later_correction_holds_whichever_came_first,
+    a_correction_is_undone_and_given_again,
+    a_correction_is_of_one_version,
+    a_correction_outlives_the_models_next_write,
+    many_corrections_of_one_version_are_one_sighting,
+    corrections_are_purged_with_their_object,
+    a_listing_without_pictures_has_all_else,
 ];
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -144,7 +160,7 @@ fn seq(number: u64) -> String {
 }
 
 fn everything(model: &str) -> Listing {
-    Listing { model: model.into(), label: None, since: None, until: None, limit: 100, after: None }
+    Listing { model: model.into(), label: None, since: None, until: None, limit: 100, seen: true, after: None }
 }
 
 impl Home {

@@ -41,7 +41,7 @@ impl Params {
             })?),
         };
         let model = if of_none { String::new() } else { model.to_owned() };
-        Ok(Listing { model, label, since: None, until: None, limit, after })
+        Ok(Listing { model, label, since: None, until: None, limit, seen: true, after })
     }
 
     /// The way to the page of the same listing that starts at `next`.

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::{Listing, Records, RecordsError};
 use crate::event::{NULL_VERSION, Timestamp};
-use crate::record::{Record, Status};
+use crate::record::{Order, Record, Status};
 
 /// Rows that [`stats`] asks for at a time.
 const STATS_PAGE: usize = 1_000;
@@ -23,6 +23,13 @@ pub fn current(newest_first: impl IntoIterator<Item = Record>, model: &str) -> O
 
 fn answers(row: &Record, model: &str) -> bool {
     row.status == Status::Deleted || row.model == model
+}
+
+/// What people say last of one version, from its object's rows in any order; `None` where they say nothing, or took
+/// it back.
+pub fn correction_of(rows: impl IntoIterator<Item = Record>, order: &Order) -> Option<Record> {
+    let corrections = rows.into_iter().filter(|row| row.is_correction() && row.order == *order);
+    corrections.max_by_key(Record::corrected_at).filter(|last| last.label.is_some())
 }
 
 /// Versions that the rows seen so far, which are newer, say are gone for good. Removing a delete marker is an undelete.
@@ -51,20 +58,22 @@ pub async fn get(records: &dyn Records, bucket: &str, key: &str, model: &str) ->
     first(records, bucket, key, |row| removals.leave(row) && answers(row, model)).await
 }
 
-/// The newest row that stands, whichever model's.
+/// The newest row that stands, whichever model's; corrections aside.
 pub async fn newest(records: &dyn Records, bucket: &str, key: &str) -> Result<Option<Record>, RecordsError> {
     let mut removals = Removals::default();
-    first(records, bucket, key, |row| removals.leave(row)).await
+    first(records, bucket, key, |row| removals.leave(row) && !row.is_correction()).await
 }
 
-/// The newest row of one version, whichever model's.
+/// The newest row of one version, whichever model's; corrections aside.
 pub async fn of_version(
     records: &dyn Records,
     bucket: &str,
     key: &str,
     version: &str,
 ) -> Result<Option<Record>, RecordsError> {
-    first(records, bucket, key, |row| row.status != Status::VersionRemoved && row.order.version == version).await
+    let of_version =
+        |row: &Record| row.status != Status::VersionRemoved && !row.is_correction() && row.order.version == version;
+    first(records, bucket, key, of_version).await
 }
 
 async fn first(
@@ -111,9 +120,11 @@ fn rows_of(page: Vec<Record>) -> impl stream::Stream<Item = Result<Record, Recor
 }
 
 /// Whether a listed row is still what its object is to `model`. A row that was written again with other content
-/// (a model whose threshold changed under the same version) is not.
+/// (a model whose threshold changed under the same version) is not. `seen`, which a listing may leave out, does not
+/// count.
 pub async fn is_current(records: &dyn Records, row: &Record, model: &str) -> Result<bool, RecordsError> {
-    Ok(get(records, &row.bucket, &row.key, model).await?.as_ref() == Some(row))
+    let current = get(records, &row.bucket, &row.key, model).await?;
+    Ok(current.is_some_and(|current| Record { seen: row.seen.clone(), ..current } == *row))
 }
 
 /// How many rows of each kind.
@@ -149,7 +160,8 @@ pub async fn stats(
     let mut stats = Stats::default();
     let models = if model.is_empty() { vec![""] } else { vec![model, ""] };
     for model in models {
-        let listing = Listing { model: model.to_owned(), label: None, since, until, limit: STATS_PAGE, after: None };
+        let model = model.to_owned();
+        let listing = Listing { model, label: None, since, until, limit: STATS_PAGE, seen: false, after: None };
         let mut rows = listed(records, listing);
         while let Some(row) = rows.try_next().await? {
             stats.count(&row);
