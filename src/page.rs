@@ -24,6 +24,7 @@ use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 
 use self::query::Params;
+use crate::ask::cursor_text;
 use crate::encoding::hex;
 use crate::record::{Record, Status};
 use crate::records::{self, Records, RecordsError};
@@ -116,7 +117,7 @@ async fn api(State(state): State<Arc<PageState>>, headers: HeaderMap, asked: Ask
     let answer = async {
         let listing = params(asked)?.listing(&state.model, 100, 1_000).map_err(Failure::bad_request)?;
         let page = state.records.list(&listing).await?;
-        let answer = Answer { records: page.records, next: page.next.as_ref().map(query::cursor) };
+        let answer = Answer { records: page.records, next: page.next.as_ref().map(cursor_text) };
         serde_json::to_string(&answer)
             .map_err(|error| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
     };

@@ -22,6 +22,7 @@ use std::sync::Arc;
 use futures_util::future::LocalBoxFuture;
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use libtest_mimic::Trial;
+use spotter::ask::{self, By, Stats};
 use spotter::event::Timestamp;
 use spotter::record::{Guess, Order, Reason, Record, Status};
 use spotter::records::cassandra::Layout;
@@ -265,7 +266,8 @@ async fn nothing_known_is_no_error(home: Arc<Home>) {
     assert_eq!(home.history("none").await, []);
     let Page { records, next } = home.records.list(&everything(MODEL)).await.unwrap();
     assert_eq!((records, next), (Vec::new(), None));
-    assert_eq!(records::stats(&*home.records, MODEL, None, None).await.unwrap(), records::Stats::default());
+    let nothing = Stats { model: MODEL.into(), ..Stats::default() };
+    assert_eq!(ask::stats(&*home.records, MODEL, None, None, By::Day).await.unwrap(), nothing);
 }
 
 async fn the_same_record_again_changes_nothing(home: Arc<Home>) {
@@ -490,15 +492,22 @@ async fn statistics_count_every_row_once(home: Arc<Home>) {
     rows.push(Record { model: "digits/2".into(), ..seen("5", "", 3, "") });
     home.write_all(&rows).await;
 
-    let stats = records::stats(&*home.records, MODEL, None, None).await.unwrap();
+    let stats = ask::stats(&*home.records, MODEL, None, None, By::Day).await.unwrap();
     let expected = serde_json::json!({
+        "model": MODEL,
         "rows": 1_101,
         "by_status": {"classified": 970, "unsure": 100, "rejected": 30, "deleted": 1},
         "by_label": {"1": 1, "7": 969, "unsure": 100, "rejected": 30, "deleted": 1},
         "by_reason": {"below_threshold": 100, "broken": 30},
+        "by_time": [{
+            "time": "1970-01-01T00:00:00.000Z",
+            "labels": {"1": 1, "7": 969, "unsure": 100, "rejected": 30, "deleted": 1},
+        }],
+        "confidence": [0, 0, 0, 0, 0, 0, 0, 0, 0, 1_070],
+        "accuracy": {"checked": 0, "agreed": 0, "by_label": {}, "by_day": {}},
     });
     assert_eq!(serde_json::to_value(&stats).unwrap(), expected);
-    let part = records::stats(&*home.records, MODEL, Some(Timestamp(95)), Some(Timestamp(105))).await.unwrap();
+    let part = ask::stats(&*home.records, MODEL, Some(Timestamp(95)), Some(Timestamp(105)), By::Day).await.unwrap();
     assert_eq!((part.rows, part.by_status[&Status::Unsure], part.by_status[&Status::Rejected]), (10, 5, 5));
 }
 

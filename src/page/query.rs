@@ -3,9 +3,8 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
-use crate::encoding::{hex, unhex};
-use crate::event::Timestamp;
-use crate::record::{Order, Status};
+use crate::ask::{cursor_text, parse_cursor};
+use crate::record::Status;
 use crate::records::{Cursor, Listing};
 
 /// Everything but RFC 3986's unreserved characters, and `/`, which a query may hold, to keep keys readable.
@@ -46,7 +45,7 @@ impl Params {
 
     /// The way to the page of the same listing that starts at `next`.
     pub(super) fn older(&self, next: &Cursor) -> String {
-        let mut way = format!("/?cursor={}", encode(&cursor(next)));
+        let mut way = format!("/?cursor={}", encode(&cursor_text(next)));
         for (name, value) in [("label", &self.label), ("limit", &self.limit)] {
             if let Some(value) = value.as_deref().filter(|value| !value.is_empty()) {
                 way = format!("{way}&{name}={}", encode(value));
@@ -61,21 +60,6 @@ pub(super) fn encode(value: &str) -> String {
     utf8_percent_encode(value, VALUE).to_string()
 }
 
-/// Time, object, seq and version; the version is last because it may hold anything.
-pub(super) fn cursor(at: &Cursor) -> String {
-    let Order { seq, event_time, version } = &at.order;
-    format!("{}.{}.{seq}.{version}", event_time.0, hex(&at.object_hash))
-}
-
-fn parse_cursor(text: &str) -> Option<Cursor> {
-    let mut parts = text.splitn(4, '.');
-    let event_time = Timestamp(parts.next()?.parse().ok()?);
-    let object_hash = unhex(parts.next()?)?.try_into().ok()?;
-    let (seq, version) = (parts.next()?.to_owned(), parts.next()?.to_owned());
-    let order = Order { seq, event_time, version };
-    Some(Cursor { object_hash, order })
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)] // a panic is a failed test
@@ -85,17 +69,6 @@ mod tests {
     use super::*;
 
     proptest! {
-        #[test]
-        fn a_cursor_comes_back(time: i64, hash: [u8; 16], seq in "[0-9A-F]{32}|", version in any::<String>()) {
-            let at = Cursor { object_hash: hash, order: Order { seq, event_time: Timestamp(time), version } };
-            prop_assert_eq!(parse_cursor(&cursor(&at)), Some(at));
-        }
-
-        #[test]
-        fn anything_as_a_cursor_is_read_or_refused(text in any::<String>()) {
-            parse_cursor(&text);
-        }
-
         #[test]
         fn an_encoded_value_comes_back(value in any::<String>()) {
             let encoded = encode(&value);

@@ -1,18 +1,14 @@
-//! From rows to answers: what an object is now, its history, what a listing holds, and how much of each.
+//! From rows to answers: what an object is now, its history, and what a listing holds.
 //!
 //! Rows arrive in any order and twice; an answer depends only on which rows there are.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
-use serde::Serialize;
 
 use super::{Listing, Records, RecordsError};
-use crate::event::{NULL_VERSION, Timestamp};
+use crate::event::NULL_VERSION;
 use crate::record::{Order, Record, Status};
-
-/// Rows that [`stats`] asks for at a time.
-const STATS_PAGE: usize = 1_000;
 
 /// What an object is to `model`, from its rows, newest first: the newest row of that model, or the newest delete,
 /// whose version was not removed since. `None`: nothing known, or every version is gone.
@@ -125,47 +121,4 @@ fn rows_of(page: Vec<Record>) -> impl stream::Stream<Item = Result<Record, Recor
 pub async fn is_current(records: &dyn Records, row: &Record, model: &str) -> Result<bool, RecordsError> {
     let current = get(records, &row.bucket, &row.key, model).await?;
     Ok(current.is_some_and(|current| Record { seen: row.seen.clone(), ..current } == *row))
-}
-
-/// How many rows of each kind.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Stats {
-    pub rows: u64,
-    pub by_status: BTreeMap<Status, u64>,
-    /// As [`Record::listed_as`].
-    pub by_label: BTreeMap<String, u64>,
-    /// As [`crate::record::Reason::as_str`].
-    pub by_reason: BTreeMap<&'static str, u64>,
-}
-
-impl Stats {
-    fn count(&mut self, row: &Record) {
-        self.rows += 1;
-        *self.by_status.entry(row.status).or_default() += 1;
-        *self.by_label.entry(row.listed_as().to_owned()).or_default() += 1;
-        if let Some(reason) = row.reason {
-            *self.by_reason.entry(reason.as_str()).or_default() += 1;
-        }
-    }
-}
-
-/// Counts the sightings of one model, and all deletes and removals beside them, from `since` (inclusive) to `until`
-/// (exclusive). Reads them all, a page at a time.
-pub async fn stats(
-    records: &dyn Records,
-    model: &str,
-    since: Option<Timestamp>,
-    until: Option<Timestamp>,
-) -> Result<Stats, RecordsError> {
-    let mut stats = Stats::default();
-    let models = if model.is_empty() { vec![""] } else { vec![model, ""] };
-    for model in models {
-        let model = model.to_owned();
-        let listing = Listing { model, label: None, since, until, limit: STATS_PAGE, seen: false, after: None };
-        let mut rows = listed(records, listing);
-        while let Some(row) = rows.try_next().await? {
-            stats.count(&row);
-        }
-    }
-    Ok(stats)
 }

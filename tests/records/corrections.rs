@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::slice;
 use std::sync::Arc;
 
+use spotter::ask::{self, By};
 use spotter::event::Timestamp;
 use spotter::record::{HUMAN, Record, Status};
 use spotter::records::{self, Listing};
@@ -46,7 +47,7 @@ pub(super) async fn a_correction_stands_beside_the_models(home: Arc<Home>) {
     for (model, is) in [(MODEL, &row), ("letters/1", &other)] {
         assert_eq!(home.listed(everything(model)).await, slice::from_ref(is));
     }
-    let stats = records::stats(&*home.records, MODEL, None, None).await.unwrap();
+    let stats = ask::stats(&*home.records, MODEL, None, None, By::Day).await.unwrap();
     assert_eq!((stats.rows, stats.by_label.get("1")), (1, None));
 
     let sighting = Record { model: HUMAN.into(), ..corrected.clone() };
