@@ -23,15 +23,17 @@ const MODULES: &[(&str, &[&str])] = &[
     ("notify", &["objects", "record", "records"]),
     ("pipeline", &["classifier", "decode", "event", "filter", "notify", "objects", "record", "records"]),
     ("backfill", &["event", "filter", "objects", "pipeline", "record", "records"]),
+    ("ask", &["encoding", "event", "record", "records"]),
     ("telemetry", &["event", "pipeline", "record"]),
     ("function", &["event", "pipeline", "telemetry"]),
     ("worker", &["function", "objects", "pipeline", "records"]),
     ("config", &["decode", "event", "filter", "notify", "objects", "records"]),
     ("local", &["encoding", "event", "function", "objects", "pipeline"]),
-    ("page", &["encoding", "event", "record", "records"]),
+    ("page", &["ask", "encoding", "event", "record", "records"]),
     (
         "cli",
         &[
+            "ask",
             "backfill",
             "classifier",
             "config",
