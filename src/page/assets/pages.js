@@ -1,0 +1,123 @@
+// The rows of one listing, by position: fetched page by page, and let go of where nobody looks. A million rows that
+// were scrolled past cost a million nothings: only where their pages begin is kept.
+
+const PAGE = 200; // rows asked for at once
+const FIRST = 100; // of the first page, which somebody is waiting for
+const KEPT = 24; // pages in memory
+const FRESH = 1000; // rows that came in since, before the listing is better begun anew
+
+export class Pages {
+  /**
+   * @param {(cursor: string | null, limit: number, signal: AbortSignal) => Promise<{ records: object[], next: string | null }>} fetchPage
+   * @param {() => void} changed something is there now that was not
+   * @param {(error: Error) => void} failed
+   */
+  constructor(fetchPage, changed, failed) {
+    this.fetchPage = fetchPage;
+    this.changed = changed;
+    this.failed = failed;
+    this.abort = new AbortController();
+    /** @type {object[]} newest first */
+    this.fresh = [];
+    /** @type {{ cursor: string | null, start: number, count: number, records: object[] | null, used: number, loading: boolean }[]} */
+    this.pages = [];
+    /** Rows in `pages`. */
+    this.count = 0;
+    /** @type {string | null} */
+    this.next = null;
+    this.ended = false;
+    this.loading = false;
+    this.clock = 0;
+  }
+
+  get length() {
+    return this.fresh.length + this.count;
+  }
+
+  /** The row at this position; null while it is fetched again. */
+  at(index) {
+    if (index < this.fresh.length) return this.fresh[index];
+    const page = this.pages[this.#pageOf(index - this.fresh.length)];
+    if (!page) return null;
+    page.used = ++this.clock;
+    if (!page.records) this.#again(page);
+    return page.records?.[index - this.fresh.length - page.start] ?? null;
+  }
+
+  /** The next older rows. A page may be empty though there are more: then the look goes on. */
+  async more() {
+    if (this.loading || this.ended) return;
+    this.loading = true;
+    try {
+      const cursor = this.next;
+      const limit = this.pages.length ? PAGE : FIRST;
+      const { records, next } = await this.fetchPage(cursor, limit, this.abort.signal);
+      if (records.length) {
+        const page = { cursor, start: this.count, count: records.length, records, used: ++this.clock, loading: false };
+        this.pages.push(page);
+        this.count += records.length;
+      }
+      this.next = next;
+      this.ended = !next;
+    } catch (error) {
+      this.failed(error);
+      return;
+    } finally {
+      this.loading = false;
+    }
+    this.#forget();
+    this.changed();
+  }
+
+  /** A row that just came in. False: so many did that the listing should begin anew. */
+  add(record) {
+    this.fresh.unshift(record);
+    return this.fresh.length <= FRESH;
+  }
+
+  /** The rows that are in memory. */
+  *loaded() {
+    yield* this.fresh;
+    for (const page of this.pages) if (page.records) yield* page.records;
+  }
+
+  stop() {
+    this.abort.abort();
+    this.ended = true;
+  }
+
+  #pageOf(position) {
+    let low = 0;
+    let high = this.pages.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (this.pages[middle].start <= position) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  }
+
+  async #again(page) {
+    if (page.loading) return;
+    page.loading = true;
+    try {
+      // As many as there were: rows that came late have moved the last ones on, and the next page has those.
+      const { records } = await this.fetchPage(page.cursor, page.count, this.abort.signal);
+      page.records = records;
+    } catch (error) {
+      this.failed(error);
+      return;
+    } finally {
+      page.loading = false;
+    }
+    this.#forget();
+    this.changed();
+  }
+
+  #forget() {
+    const held = this.pages.filter((page) => page.records);
+    if (held.length <= KEPT) return;
+    held.sort((a, b) => a.used - b.used);
+    for (const page of held.slice(0, held.length - KEPT)) page.records = null;
+  }
+}
