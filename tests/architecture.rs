@@ -29,7 +29,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("worker", &["function", "objects", "pipeline", "records"]),
     ("config", &["decode", "event", "filter", "notify", "objects", "records"]),
     ("local", &["encoding", "event", "function", "objects", "pipeline"]),
-    ("page", &["ask", "encoding", "event", "record", "records"]),
+    ("page", &["ask", "classifier", "decode", "encoding", "event", "objects", "preprocess", "record", "records"]),
     (
         "cli",
         &[
@@ -57,7 +57,7 @@ const MODULES: &[(&str, &[&str])] = &[
 const OWNED: &[(&str, &[&str])] = &[
     ("aws_config", &["objects/"]),
     ("aws_sdk_eventbridge", &["notify/aws.rs"]),
-    ("aws_sdk_s3", &["objects/", "local/client.rs", "cli/demo.rs"]),
+    ("aws_sdk_s3", &["objects/", "local/client.rs", "cli/samples.rs", "cli/demo.rs", "cli/serve.rs"]),
     ("aws_sdk_sns", &["notify/aws.rs"]),
     ("aws_sdk_sqs", &["notify/aws.rs", "worker/"]),
     ("aws_smithy_http_client", &["notify/webhook.rs"]),

@@ -54,13 +54,20 @@ pub(super) async fn about(State(shared): State<Arc<Shared>>, headers: HeaderMap)
 /// The served model, and those that saw the newest objects too.
 async fn models(shared: &Shared) -> Result<Vec<String>, RecordsError> {
     let records = &*shared.page.records;
-    let listing =
-        Listing { model: shared.model.clone(), label: None, since: None, until: None, limit: LOOKED_AT, after: None };
+    let listing = Listing {
+        model: shared.model.clone(),
+        label: None,
+        since: None,
+        until: None,
+        limit: LOOKED_AT,
+        seen: false,
+        after: None,
+    };
     let mut models = vec![shared.model.clone()];
     for row in records.list(&listing).await?.records {
         let rows = records::history(records, &row.bucket, &row.key).take(LOOKED_AT);
         for row in rows.try_collect::<Vec<_>>().await? {
-            if !row.model.is_empty() && !models.contains(&row.model) {
+            if !row.model.is_empty() && !row.is_correction() && !models.contains(&row.model) {
                 models.push(row.model);
             }
         }

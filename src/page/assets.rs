@@ -17,7 +17,39 @@ macro_rules! assets {
     };
 }
 
-assets!();
+assets!(
+    "api.js",
+    "await.js",
+    "charts.js",
+    "copy.js",
+    "diff.js",
+    "dom.js",
+    "draw.js",
+    "filters.js",
+    "gallery.js",
+    "icon.svg",
+    "icons.svg",
+    "journey.js",
+    "labels.js",
+    "live.js",
+    "main.js",
+    "object.js",
+    "pages.js",
+    "problem.js",
+    "reencode.js",
+    "review.js",
+    "send.js",
+    "show.js",
+    "state.js",
+    "stats.js",
+    "style.css",
+    "tile.js",
+    "token.js",
+    "uploads.js",
+    "uplot-LICENSE.txt",
+    "uplot.css",
+    "uplot.js",
+);
 
 /// Whatever the query: it is the page's own.
 pub(super) async fn document(headers: HeaderMap) -> Response {

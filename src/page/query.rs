@@ -8,9 +8,9 @@ use axum::extract::rejection::QueryRejection;
 use serde::Deserialize;
 
 use super::answer::Failure;
-use crate::encoding::{hex, unhex};
+use crate::ask::{self, By, Question};
 use crate::event::Timestamp;
-use crate::record::{Order, Status};
+use crate::record::Status;
 use crate::records::Cursor;
 
 pub(super) type Asked = Result<Query<Params>, QueryRejection>;
@@ -66,7 +66,7 @@ impl Params {
 
     pub(super) fn cursor(&self) -> Result<Option<Cursor>, Failure> {
         let Some(text) = given(&self.cursor) else { return Ok(None) };
-        let cursor = parse_cursor(text).ok_or_else(|| {
+        let cursor = ask::parse_cursor(text).ok_or_else(|| {
             Failure::bad_request(format!(
                 "The cursor '{text}' is not one that an answer gave as its next; leave it out to start anew."
             ))
@@ -79,18 +79,10 @@ impl Params {
     }
 
     pub(super) fn question(&self, served: &str) -> Result<Question, Failure> {
-        let label = given(&self.label).map(str::to_owned);
-        let status = given(&self.status).map(status).transpose()?;
-        // Deletes and removals are no model's, and labels here too.
-        let of_none = |status: Option<Status>| matches!(status, Some(Status::Deleted | Status::VersionRemoved));
-        let model = match of_none(status) || of_none(label.as_deref().and_then(Status::parse)) {
-            true => String::new(),
-            false => self.model(served).to_owned(),
-        };
         Ok(Question {
-            model,
-            label,
-            status,
+            model: self.model(served).to_owned(),
+            label: given(&self.label).map(str::to_owned),
+            status: given(&self.status).map(status).transpose()?,
             min_confidence: confidence("min_confidence", given(&self.min_confidence))?,
             max_confidence: confidence("max_confidence", given(&self.max_confidence))?,
             bucket: given(&self.bucket).map(str::to_owned),
@@ -100,6 +92,11 @@ impl Params {
             current: flag("current", given(&self.current))?,
             seen: flag("seen", given(&self.seen))?,
         })
+    }
+
+    pub(super) fn by(&self) -> Result<By, Failure> {
+        let Some(text) = given(&self.by) else { return Ok(By::Day) };
+        By::parse(text).ok_or_else(|| Failure::bad_request(format!("Statistics are by hour or day, not '{text}'.")))
     }
 
     pub(super) fn since(&self) -> Result<Option<Timestamp>, Failure> {
@@ -135,41 +132,10 @@ fn flag(name: &str, text: Option<&str>) -> Result<bool, Failure> {
 }
 
 fn when(text: &str) -> Result<Timestamp, Failure> {
-    Timestamp::parse_rfc3339(text).ok_or_else(|| Failure::bad_request(format!("'{text}' is no time.")))
+    ask::when(text, now()).map_err(|why| Failure::bad_request(format!("{why}.")))
 }
 
 pub(super) fn now() -> Timestamp {
     let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     Timestamp(i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX))
-}
-
-/// Time, object, seq and version; the version is last because it may hold anything.
-pub(super) fn cursor(at: &Cursor) -> String {
-    let Order { seq, event_time, version } = &at.order;
-    format!("{}.{}.{seq}.{version}", event_time.0, hex(&at.object_hash))
-}
-
-fn parse_cursor(text: &str) -> Option<Cursor> {
-    let mut parts = text.splitn(4, '.');
-    let event_time = Timestamp(parts.next()?.parse().ok()?);
-    let object_hash = unhex(parts.next()?)?.try_into().ok()?;
-    let (seq, version) = (parts.next()?.to_owned(), parts.next()?.to_owned());
-    let order = Order { seq, event_time, version };
-    Some(Cursor { object_hash, order })
-}
-
-/// Until `ask` is here.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Question {
-    pub(super) model: String,
-    pub(super) label: Option<String>,
-    pub(super) status: Option<Status>,
-    pub(super) min_confidence: Option<f32>,
-    pub(super) max_confidence: Option<f32>,
-    pub(super) bucket: Option<String>,
-    pub(super) prefix: Option<String>,
-    pub(super) since: Option<Timestamp>,
-    pub(super) until: Option<Timestamp>,
-    pub(super) current: bool,
-    pub(super) seen: bool,
 }

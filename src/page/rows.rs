@@ -10,10 +10,11 @@ use serde::Serialize;
 
 use super::Shared;
 use super::answer::{Failure, json};
-use super::query::{Asked, Params, Question, cursor};
+use super::query::{Asked, Params};
+use crate::ask;
 use crate::encoding::base64;
 use crate::record::Record;
-use crate::records::{self, Cursor, Listing, Page, Records, RecordsError};
+use crate::records::{self, Records, RecordsError};
 
 /// Changes of one object in one answer.
 const HISTORY: usize = 200;
@@ -59,8 +60,8 @@ pub(super) async fn records(
     let question = params.question(&shared.model)?;
     let (after, limit) = (params.cursor()?, params.limit(100, 1_000)?);
     let records = &*shared.page.records;
-    let page = page(records, &question, after, limit).await?;
-    let next = page.next.as_ref().map(cursor);
+    let page = ask::page(records, &question, after, limit).await?;
+    let next = page.next.as_ref().map(ask::cursor_text);
     let records = rows(records, page.records, question.seen).await?;
     json(&headers, &Listed { records, next })
 }
@@ -102,44 +103,4 @@ pub(super) async fn object(
     let current = rows(records, current.into_iter().collect(), true).await?.pop();
     let history = rows(records, history, true).await?;
     json(&headers, &Object { current, history, more })
-}
-
-/// Until `ask` is here.
-async fn page(
-    records: &dyn Records,
-    question: &Question,
-    after: Option<Cursor>,
-    limit: usize,
-) -> Result<Page, RecordsError> {
-    let Question { model, label, since, until, .. } = question.clone();
-    let mut listing = Listing { model, label, since, until, limit, after };
-    let (mut found, mut read) = (Vec::new(), 0);
-    loop {
-        let page = records.list(&listing).await?;
-        read += page.records.len();
-        for row in page.records {
-            let at = Cursor::of(&row);
-            if matches(question, &row)
-                && (!question.current || records::is_current(records, &row, &question.model).await?)
-            {
-                found.push(row);
-            }
-            if found.len() == limit {
-                return Ok(Page { records: found, next: Some(at) });
-            }
-        }
-        if page.next.is_none() || read >= 10_000 {
-            return Ok(Page { records: found, next: page.next });
-        }
-        listing.after = page.next;
-    }
-}
-
-fn matches(question: &Question, row: &Record) -> bool {
-    let confidence = row.confidence.unwrap_or(0.0);
-    question.status.is_none_or(|status| row.status == status)
-        && question.bucket.as_ref().is_none_or(|bucket| row.bucket == *bucket)
-        && question.prefix.as_ref().is_none_or(|prefix| row.key.starts_with(prefix))
-        && question.min_confidence.is_none_or(|min| confidence >= min)
-        && question.max_confidence.is_none_or(|max| row.confidence.is_some() && confidence <= max)
 }
