@@ -145,7 +145,8 @@ export function startObject(about) {
 
 /** The browser goes back to where the focus was; unless that was drawn anew in the meantime. */
 function refocus(object) {
-  if (!object || document.activeElement !== document.body) return;
+  const { activeElement } = document;
+  if (!object || (activeElement !== document.body && !activeElement.closest("dialog"))) return;
   const tiles = [...document.querySelectorAll("#gallery button.tile")];
   const tile = tiles.find(({ dataset }) => dataset.bucket === object.bucket && dataset.key === object.key);
   tile?.focus({ preventScroll: true });
