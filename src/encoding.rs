@@ -68,7 +68,9 @@ mod tests {
         }
         assert_eq!(base64(&[0xfb, 0xff]), "+/8=");
         assert_eq!(unbase64("+/8="), Some(vec![0xfb, 0xff]));
-        for none in ["=", "Z", "Zg", "Zg=", "Zg===", "Zh==", "Zm9v=", "Zm9v====", "Zm 9", "Zm9v\n", "-_8=", "Zg==Zg==", "ä"] {
+        for none in
+            ["=", "Z", "Zg", "Zg=", "Zg===", "Zh==", "Zm9v=", "Zm9v====", "Zm 9", "Zm9v\n", "-_8=", "Zg==Zg==", "ä"]
+        {
             assert_eq!(unbase64(none), None, "{none:?}");
         }
     }

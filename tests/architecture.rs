@@ -313,7 +313,8 @@ fn functions(trees: Trees) -> Result<(), Failed> {
     for ((package, not_in, in_it), tree) in FUNCTIONS.iter().zip(&trees) {
         let crates: BTreeSet<&str> = tree.iter().map(|line| name(line)).collect();
         let strangers = not_in.iter().filter(|name| crates.contains(**name));
-        wrong.extend(strangers.map(|name| format!("{package} has {name}: cargo tree -p {package} -e normal -i {name}")));
+        wrong
+            .extend(strangers.map(|name| format!("{package} has {name}: cargo tree -p {package} -e normal -i {name}")));
         let missing = in_it.iter().filter(|name| !crates.contains(**name));
         wrong.extend(missing.map(|name| format!("{name} is not in the tree of {package}")));
         // Its server. Without it a request is a value, as Lambda passes it on.

@@ -19,8 +19,19 @@ use super::PageState;
 use crate::encoding::{base64, unbase64};
 
 /// What a URI cannot hold (RFC 3986); `%` stays, because the path is encoded but for what some gateways decode.
-const NOT_IN_A_URI: &AsciiSet =
-    &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'?').add(b'\\').add(b'^').add(b'`').add(b'{').add(b'|').add(b'}');
+const NOT_IN_A_URI: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'<')
+    .add(b'>')
+    .add(b'?')
+    .add(b'\\')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
 const NOT_IN_A_QUERY: &AsciiSet = &NOT_IN_A_URI.remove(b'?');
 
 /// Lambda passes on answers of 6 MB, as they stand in the invocation's JSON, and its edge must have room for the rest.
@@ -121,6 +132,9 @@ fn sentence(status: StatusCode, error: &str) -> Value {
 }
 
 fn request(event: Event) -> Result<Request, NoRequest> {
+    if !event.raw_path.starts_with('/') {
+        return Err(NoRequest("rawPath does not begin with /".into()));
+    }
     let path = utf8_percent_encode(&event.raw_path, NOT_IN_A_URI);
     let uri = match event.raw_query_string.as_str() {
         "" => path.to_string(),
@@ -129,7 +143,8 @@ fn request(event: Event) -> Result<Request, NoRequest> {
     let mut request = Request::new(Body::empty());
     *request.uri_mut() = uri.parse::<Uri>().map_err(|error| NoRequest(format!("rawPath: {error}")))?;
     let method = event.request_context.http.method;
-    *request.method_mut() = Method::from_bytes(method.as_bytes()).map_err(|error| NoRequest(format!("method: {error}")))?;
+    *request.method_mut() =
+        Method::from_bytes(method.as_bytes()).map_err(|error| NoRequest(format!("method: {error}")))?;
     for (name, value) in event.headers {
         let header = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value.as_bytes()));
         let (Ok(header), Ok(value)) = header else {
@@ -179,4 +194,80 @@ fn joined(headers: &HeaderMap) -> BTreeMap<String, String> {
         values.collect::<Vec<_>>().join(", ")
     };
     names.map(|name| (name.as_str().to_owned(), values(name))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)] // a panic is a failed test
+
+    use axum::http::header::{CONTENT_TYPE, VARY};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn answered(response: Response) -> Value {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(payload(response))
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_base64() {
+        let mut response = Response::new(Body::from(vec![0x89, b'P', b'N', b'G']));
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("image/png"));
+        response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("4"));
+        let headers = json!({ "content-type": "image/png" });
+        let expected = json!({ "statusCode": 200, "headers": headers, "body": "iVBORw==", "isBase64Encoded": true });
+        assert_eq!(answered(response), expected);
+    }
+
+    #[test]
+    fn a_header_with_several_values_is_one() {
+        let mut response = Response::new(Body::from("ü"));
+        response.headers_mut().append(VARY, HeaderValue::from_static("origin"));
+        response.headers_mut().append(VARY, HeaderValue::from_static("accept"));
+        let expected = json!({ "statusCode": 200, "headers": { "vary": "origin, accept" }, "body": "ü", "isBase64Encoded": false });
+        assert_eq!(answered(response), expected);
+    }
+
+    #[test]
+    fn what_lambda_would_not_pass_on_is_said_instead() {
+        for (byte, bytes, status) in [
+            (b'x', MOST_BYTES - 2, 200),
+            (b'x', MOST_BYTES - 1, 500),
+            (b'"', MOST_BYTES / 2 - 1, 200),
+            (b'"', MOST_BYTES / 2 + 1, 500),
+            (0xff, MOST_BYTES / 4 * 3 - 3, 200),
+            (0xff, MOST_BYTES / 4 * 3, 500),
+            (b'x', MOST_BYTES + 1, 500),
+        ] {
+            let answer = answered(Response::new(Body::from(vec![byte; bytes])));
+            assert_eq!(answer["statusCode"], status, "{bytes} times {byte}");
+            assert!(answer["body"].to_string().len() <= MOST_BYTES);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_event_is_a_request_or_none(
+            path in "/?.*", query in ".*", method in any::<String>(), name in any::<String>(), value in any::<String>(),
+            body in proptest::option::of(any::<String>()), is_base64_encoded: bool,
+        ) {
+            let event = json!({
+                "rawPath": path, "rawQueryString": query, "headers": { name: value }, "body": body,
+                "isBase64Encoded": is_base64_encoded, "requestContext": { "http": { "method": method } },
+            });
+            let _ = request(Event::deserialize(&event).unwrap());
+        }
+
+        #[test]
+        fn every_key_survives_the_query(key in ".+") {
+            let query = format!("key={}", utf8_percent_encode(&key, percent_encoding::NON_ALPHANUMERIC));
+            let event = json!({
+                "rawPath": "/api/object", "rawQueryString": query, "requestContext": { "http": { "method": "GET" } },
+            });
+            let request = request(Event::deserialize(&event).unwrap()).unwrap();
+            prop_assert_eq!(request.uri().path(), "/api/object");
+            prop_assert_eq!(request.uri().query(), Some(query.as_str()));
+        }
+    }
 }
