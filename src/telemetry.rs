@@ -33,6 +33,11 @@ pub fn to_terminal() {
     let _ = subscriber.try_init();
 }
 
+/// One line about what keeps a process from doing its work, where nobody but the log may be told.
+pub fn misconfigured(why: &str) {
+    tracing::error!(outcome = "misconfigured", why);
+}
+
 /// One line about one object's outcome.
 pub fn outcome(event: &ObjectEvent, handled: &Handled) {
     let (bucket, key, seq) = (event.bucket.as_str(), event.key.as_str(), Order::of(event).seq);

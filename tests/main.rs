@@ -11,6 +11,7 @@ mod convergence;
 mod events;
 mod filters;
 mod function;
+mod function_url;
 mod harness;
 mod model;
 mod notify;
@@ -35,6 +36,7 @@ fn main() -> std::process::ExitCode {
     trials.extend(events::trials());
     trials.extend(filters::trials());
     trials.extend(function::trials());
+    trials.extend(function_url::trials());
     trials.extend(model::trials());
     trials.extend(notify::trials());
     trials.extend(page::trials());
