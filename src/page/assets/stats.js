@@ -1,7 +1,8 @@
 // Asks for the figures behind the charts: at first, when the question changes, and now and then as rows come in.
 
+import { showAccuracy } from "./accuracy.js";
 import { api } from "./api.js";
-import { drawConfidence, drawLabels, fitCharts, showAccuracy } from "./charts.js";
+import { drawConfidence, drawLabels, fitCharts } from "./charts.js";
 import { byId } from "./dom.js";
 import { onRecord } from "./live.js";
 import { problem, solved } from "./problem.js";
