@@ -235,7 +235,7 @@ impl Cassandra {
         let limit = listing.limit.max(1);
         let mut records: Vec<Record> = Vec::new();
         // From the newest slot to the oldest, until there is one row more than asked, which says that there is more.
-        let mut slots = ready.slots(ready.layout.slot(logs.end.event_time), ready.layout.slot(since));
+        let mut slots = ready.slots(ready.layout.slot(logs.end.newest()), ready.layout.slot(since));
         // The newest slot mostly has them all; where it has not, the rows are rare, and more slots are read at once.
         let most = (PARTITIONS_AT_ONCE / ready.layout.shards.cast_unsigned() as usize).max(1);
         let mut at_once = 1;
