@@ -8,6 +8,7 @@ mod cassandra;
 mod corrections;
 mod frozen;
 mod home;
+mod partitions;
 mod processes;
 mod proxy;
 mod purge;
@@ -110,6 +111,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trials.extend(bucket::trials(&place));
         if let Place::Cassandra { .. } = place {
             trials.extend(cassandra::trials(&place));
+            trials.extend(partitions::trials(&place));
         }
     }
     trials

@@ -72,6 +72,13 @@ pub(crate) struct End {
     pub(crate) version: String,
 }
 
+impl End {
+    /// The newest time that a row before it can have: none is less than the empty hash.
+    pub(crate) fn newest(&self) -> Timestamp {
+        Timestamp(self.event_time.0.saturating_sub(i64::from(self.object_hash.is_empty())))
+    }
+}
+
 impl Listing {
     /// The lesser of `after` and `until`: one bound serves both, so an index is entered at the right place.
     pub(crate) fn end(&self) -> End {
