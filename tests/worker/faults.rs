@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use spotter::objects::{FetchError, Head, ListedPage, Object, Objects, Pinned, S3Objects, Tag, TagError, Tagged};
+use spotter::objects::{
+    FetchError, Head, ListAfter, ListedPage, Object, Objects, Pinned, S3Objects, Tag, TagError, Tagged,
+};
 use spotter::record::Record;
 use spotter::records::embedded::Embedded;
 use spotter::records::{Listing, Page, Records, RecordsError};
@@ -77,7 +79,7 @@ impl Objects for Slow {
         self.bucket.head(pinned).await
     }
 
-    async fn list(&self, bucket: &str, prefix: &str, after: Option<&str>) -> Result<ListedPage, FetchError> {
+    async fn list(&self, bucket: &str, prefix: &str, after: Option<&ListAfter>) -> Result<ListedPage, FetchError> {
         self.bucket.list(bucket, prefix, after).await
     }
 
