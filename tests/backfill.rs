@@ -1,5 +1,6 @@
 //! `spotter backfill`: what is in a bucket and not in the records, whatever happened to the events.
 
+mod batch;
 mod delete;
 mod faults;
 mod resume;
@@ -43,6 +44,7 @@ pub fn trials() -> Vec<Trial> {
         Trial::test("backfill::what_failed_is_a_file_and_the_file_is_tried_again", || on_runtime(failures())),
         Trial::test("backfill::a_rescan_writes_the_same_rows", || on_runtime(rescan())),
     ];
+    trials.extend(batch::trials());
     trials.extend(delete::trials());
     trials.extend(faults::trials());
     trials.extend(resume::trials());
