@@ -37,6 +37,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "backfill",
             "classifier",
             "config",
+            "encoding",
             "event",
             "filter",
             "function",
