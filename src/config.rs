@@ -139,6 +139,15 @@ impl Settings {
     }
 }
 
+/// Whether a terminal may be written to in colours: <https://no-color.org>, and no `TERM=dumb`.
+pub fn colours_wanted() -> bool {
+    colours(|name| std::env::var_os(name))
+}
+
+fn colours(variables: impl Variables) -> bool {
+    variables("NO_COLOR").is_none_or(|value| value.is_empty()) && variables("TERM").is_none_or(|term| term != "dumb")
+}
+
 fn text(get: &impl Variables, variable: &'static str) -> Result<Option<String>, ConfigError> {
     let text = |value: OsString| {
         value.into_string().map_err(|value| error(variable, &value.to_string_lossy(), "must be UTF-8 text"))
@@ -271,6 +280,13 @@ mod tests {
     fn a_custom_endpoint_is_addressed_by_path_unless_told() {
         assert!(read(&[("AWS_ENDPOINT_URL", "http://x")]).unwrap().s3.uses_path_style());
         assert!(!read(&[("AWS_ENDPOINT_URL", "http://x"), (S3_ADDRESSING, "virtual")]).unwrap().s3.uses_path_style());
+    }
+
+    #[test]
+    fn colours_are_left_out_where_they_are_not_wanted() {
+        let wanted = |name: &'static str, value: &'static str| colours(move |n| (n == name).then(|| value.into()));
+        assert!(wanted("TERM", "xterm-256color") && wanted("NO_COLOR", "") && wanted("OTHER", "1"));
+        assert!(!wanted("NO_COLOR", "1") && !wanted("NO_COLOR", "0") && !wanted("TERM", "dumb"));
     }
 
     #[test]

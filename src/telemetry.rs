@@ -22,12 +22,12 @@ pub fn to_json() {
 
 /// Lines for people on stderr, few unless `RUST_LOG` says more: commands say themselves what became of objects, and
 /// what the endpoint refuses is told to whom it refuses it. Call once.
-pub fn to_terminal() {
+pub fn to_terminal(colours: bool) {
     let levels = EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| "error,spotter=warn,s3s=off,scylla=off,spotter::telemetry=off".into());
     let subscriber = tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_ansi(colours && std::io::stderr().is_terminal())
         .with_target(false)
         .with_env_filter(levels);
     let _ = subscriber.try_init();

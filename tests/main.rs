@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)] // A panic is a failed test.
 
 mod architecture;
+mod ask;
 mod backfill;
 mod cli;
 mod cloud;
@@ -30,6 +31,7 @@ fn main() -> std::process::ExitCode {
     }
     let mut trials = Vec::new();
     trials.extend(architecture::trials());
+    trials.extend(ask::trials());
     trials.extend(backfill::trials());
     trials.extend(cli::trials());
     trials.extend(convergence::trials());
