@@ -5,6 +5,7 @@ mod classify;
 mod demo;
 mod env;
 mod event;
+mod export;
 mod failure;
 mod filter;
 mod get;
@@ -74,6 +75,8 @@ enum Command {
     List(list::List),
     /// How many records of each kind
     Stats(stats::Stats),
+    /// Records as a Parquet, CSV or JSON Lines file
+    Export(export::Export),
     /// Record what is in a bucket and not in the records, without events
     Backfill(backfill::Backfill),
     /// Handle an event from a file, as the function would
@@ -155,6 +158,7 @@ async fn run(globals: Globals, command: Command) -> Result<(), Failure> {
         Command::Get(get) => get.run(&settings).await,
         Command::List(list) => list.run(&settings).await,
         Command::Stats(stats) => stats.run(&settings).await,
+        Command::Export(export) => export.run(&settings).await,
         Command::Backfill(backfill) => backfill.run(settings).await,
         Command::Invoke(invoke) => invoke.run(settings).await,
         Command::Event(event) => event.run(&settings).await,
