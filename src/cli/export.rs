@@ -1,25 +1,27 @@
 //! `spotter export`: the records as a file for other programs.
 
 use std::ffi::OsStr;
+use std::fmt;
+use std::future::ready;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
-use indicatif::{DecimalBytes, HumanCount, ProgressBar, ProgressStyle};
+use indicatif::{DecimalBytes, HumanCount, HumanFloatCount, ProgressBar, ProgressState, ProgressStyle};
 
 use super::failure::Failure;
 use super::home;
-use super::list::time;
 use super::output::note;
+use super::question::QuestionArgs;
 use super::signals::Signals;
+use super::times::PeriodArgs;
+use crate::ask::{self, Question};
 use crate::config::Settings;
-use crate::event::Timestamp;
 use crate::export::{self, Row, Shape, Target};
-use crate::records::{self, Listing, RecordsError};
+use crate::record::Record;
+use crate::records::{Records, RecordsError};
 
-/// Rows that are asked for at a time.
-const PAGE: usize = 1_000;
 const STDOUT: &str = "-";
 
 /// Every record that fits, newest first. A file appears once it is whole, and replaces one of its name.
@@ -31,21 +33,19 @@ pub(super) struct Export {
     /// [default: as the file is named; jsonl on stdout]
     #[arg(long, value_enum)]
     format: Option<Format>,
-    /// The model's input as a PNG too, in base64; Parquet always has it, unless --seen=false
+    /// Only what people have corrected or agreed with: `label` is theirs, `model_label` the model's. With `seen`
+    #[arg(long, conflicts_with_all = ["label", "status", "min_confidence", "max_confidence", "current", "deleted"])]
+    corrected: bool,
+    /// The model's input as a PNG [default: true for Parquet and --corrected]
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     seen: Option<bool>,
-    /// A label of the model, or unsure, rejected
+    #[command(flatten)]
+    question: QuestionArgs,
+    #[command(flatten)]
+    period: PeriodArgs,
+    /// Leave out what has been replaced or deleted since
     #[arg(long)]
-    label: Option<String>,
-    /// From this time on, as in 2026-11-21T00:00:00Z
-    #[arg(long, value_parser = time, value_name = "TIME")]
-    since: Option<Timestamp>,
-    /// Before this time
-    #[arg(long, value_parser = time, value_name = "TIME")]
-    until: Option<Timestamp>,
-    /// As name/version [default: the model in use]
-    #[arg(long)]
-    model: Option<String>,
+    current: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -61,60 +61,71 @@ type Rows<'a> = BoxStream<'a, Result<Row, RecordsError>>;
 impl Export {
     pub(super) async fn run(self, settings: &Settings) -> Result<(), Failure> {
         let format = self.format()?;
-        let shape = Shape { seen: self.seen.unwrap_or(format == Format::Parquet), corrected: false };
+        let Export { output, corrected, seen, question, period, current, .. } = self;
+        let seen = seen.unwrap_or(corrected || format == Format::Parquet);
         let records = home::records_to_ask(settings)?;
-        let model = home::model_id(self.model.clone(), settings)?;
-        let listing = Listing {
-            model,
-            label: self.label.clone(),
-            since: self.since,
-            until: self.until,
-            limit: PAGE,
-            after: None,
-        };
-        let rows: Rows<'_> = records::listed(&*records, listing).map_ok(Row::from).boxed();
+        let question = Question { current, seen, ..question.question(period, settings)? };
+        let rows = if corrected { labelled(&*records, question) } else { answered(&*records, question) };
         let mut signals = Signals::new()?;
         tokio::select! {
-            done = self.write(format.into(), shape, rows) => done,
-            () = signals.next() => Err(Failure::Failed(match self.to_stdout() {
+            done = write_to(&output, format.into(), Shape { seen, corrected }, rows) => done,
+            () = signals.next() => Err(Failure::Failed(match is_stdout(&output) {
                 true => "interrupted".into(),
-                false => format!("interrupted; {} is as it was", self.output.display()),
+                false => format!("interrupted; {} is as it was", output.display()),
             })),
         }
     }
 
     /// What is asked for, or what the file's name says.
     fn format(&self) -> Result<Format, Failure> {
-        let format = match (self.format, self.to_stdout()) {
+        let format = match (self.format, is_stdout(&self.output)) {
             (Some(format), _) => format,
             (None, true) => Format::Jsonl,
             (None, false) => by_name(&self.output)?,
         };
-        if format == Format::Parquet && self.to_stdout() && io::stdout().is_terminal() {
+        if format == Format::Parquet && is_stdout(&self.output) && io::stdout().is_terminal() {
             return Err(Failure::Usage("Parquet is not for a terminal: name a file with --output".into()));
         }
         Ok(format)
     }
+}
 
-    fn to_stdout(&self) -> bool {
-        self.output == Path::new(STDOUT)
-    }
+fn is_stdout(output: &Path) -> bool {
+    output == Path::new(STDOUT)
+}
 
-    async fn write(&self, format: export::Format, shape: Shape, rows: Rows<'_>) -> Result<(), Failure> {
-        if self.to_stdout() {
-            let (mut stdout, count) = write(format, shape, rows, io::stdout(), Failure::from).await?;
-            stdout.flush()?;
-            note(&records(count));
-            return Ok(());
-        }
-        let path = self.output.display();
-        let failed = |error: io::Error| Failure::Failed(format!("cannot write {path}: {error}"));
-        let target = Target::create(&self.output).map_err(failed)?;
-        let (target, count) = write(format, shape, rows, target, failed).await?;
-        let bytes = target.finish().map_err(failed)?;
-        note(&format!("{} → {path} ({})", records(count), DecimalBytes(bytes)));
-        Ok(())
+fn answered(records: &dyn Records, question: Question) -> Rows<'_> {
+    ask::answers(records, question, None).map_ok(Row::from).boxed()
+}
+
+/// What people say of what a model saw.
+fn labelled(records: &dyn Records, question: Question) -> Rows<'_> {
+    let Question { model, bucket, prefix, since, until, .. } = question;
+    let fits = move |row: &Record| {
+        row.model == model
+            && bucket.as_ref().is_none_or(|bucket| row.bucket == *bucket)
+            && prefix.as_ref().is_none_or(|prefix| row.key.starts_with(prefix))
+    };
+    ask::corrected(records, since, until)
+        .try_filter(move |(row, _)| ready(fits(row)))
+        .map_ok(|(row, correction)| Row::corrected(row, correction))
+        .boxed()
+}
+
+async fn write_to(output: &Path, format: export::Format, shape: Shape, rows: Rows<'_>) -> Result<(), Failure> {
+    if is_stdout(output) {
+        let (mut stdout, count) = write(format, shape, rows, io::stdout(), Failure::from).await?;
+        stdout.flush()?;
+        note(&records(count));
+        return Ok(());
     }
+    let path = output.display();
+    let failed = |error: io::Error| Failure::Failed(format!("cannot write {path}: {error}"));
+    let target = Target::create(output).map_err(failed)?;
+    let (target, count) = write(format, shape, rows, target, failed).await?;
+    let bytes = target.finish().map_err(failed)?;
+    note(&format!("{} → {path} ({})", records(count), DecimalBytes(bytes)));
+    Ok(())
 }
 
 async fn write<W: Write + Send>(
@@ -143,10 +154,14 @@ struct Progress(ProgressBar);
 
 impl Progress {
     fn start() -> Progress {
-        let style = ProgressStyle::with_template("{spinner} {human_pos} records  {per_sec:.0}  {elapsed_precise}");
+        let rate = |state: &ProgressState, out: &mut dyn fmt::Write| {
+            // A bar that cannot be drawn is no failure.
+            let _ = write!(out, "{:.0}/s", HumanFloatCount(state.per_sec()));
+        };
+        let style = ProgressStyle::with_template("{spinner} {human_pos} records  {rate}  {elapsed_precise}");
         let bar = ProgressBar::new_spinner();
         Progress(match style {
-            Ok(style) => bar.with_style(style),
+            Ok(style) => bar.with_style(style.with_key("rate", rate)),
             Err(_) => bar,
         })
     }

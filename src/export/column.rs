@@ -42,8 +42,10 @@ const COLUMNS: [Column; 18] = [
     nullable("height", Integer(|row| row.record.dimensions.map(|(_, height)| height.into()))),
 ];
 
-const CORRECTED: [Column; 2] =
-    [nullable("model_label", Text(Row::model_label)), nullable("corrected_at", Time(Row::corrected_at))];
+const CORRECTED: [Column; 2] = [
+    nullable("model_label", Text(|row| row.model_label.as_deref())),
+    nullable("corrected_at", Time(|row| row.corrected_at)),
+];
 
 const SEEN: Column = nullable("seen", Bytes(Row::seen));
 

@@ -41,7 +41,7 @@ impl<W: Write> JsonLines<W> {
     }
 
     pub(super) fn push(&mut self, row: &Row) -> io::Result<()> {
-        let correction = Correction { model_label: row.model_label(), corrected_at: row.corrected_at() };
+        let correction = Correction { model_label: row.model_label.as_deref(), corrected_at: row.corrected_at };
         let line = Line {
             record: &row.record,
             correction: self.shape.corrected.then_some(correction),

@@ -34,34 +34,21 @@ pub struct Shape {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
     record: Record,
-    correction: Option<Correction>,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-struct Correction {
     model_label: Option<String>,
-    corrected_at: Timestamp,
+    corrected_at: Option<Timestamp>,
 }
 
 impl From<Record> for Row {
     fn from(record: Record) -> Row {
-        Row { record, correction: None }
+        Row { record, model_label: None, corrected_at: None }
     }
 }
 
 impl Row {
-    /// The model's row with the label that a person gave it.
-    pub fn corrected(mut record: Record, label: String, corrected_at: Timestamp) -> Row {
-        let model_label = record.label.replace(label);
-        Row { record, correction: Some(Correction { model_label, corrected_at }) }
-    }
-
-    fn model_label(&self) -> Option<&str> {
-        self.correction.as_ref()?.model_label.as_deref()
-    }
-
-    fn corrected_at(&self) -> Option<Timestamp> {
-        Some(self.correction.as_ref()?.corrected_at)
+    /// A model's row with the label that a person gave the picture.
+    pub fn corrected(record: Record, correction: Record) -> Row {
+        let corrected_at = correction.corrected_at();
+        Row { model_label: record.label, corrected_at, record: Record { label: correction.label, ..record } }
     }
 
     fn seen(&self) -> Option<&[u8]> {

@@ -60,7 +60,7 @@ fn json_lines_are_the_records_json() {
 
 #[test]
 fn a_correction_gives_the_label_and_keeps_the_models() {
-    let row = || vec![Row::corrected(unsure("k"), "3".into(), Timestamp(0))];
+    let row = || vec![Row::corrected(unsure("k"), Record::correction(&unsure("k"), Some("3"), Timestamp(0)))];
     let json: serde_json::Value = serde_json::from_str(&exported(Format::JsonLines, EVERYTHING, row())).unwrap();
     assert_eq!((&json["label"], &json["model_label"]), (&"3".into(), &"8".into()));
     assert_eq!((&json["corrected_at"], &json["seen"]), (&"1970-01-01T00:00:00.000Z".into(), &"Zm9v".into()));
