@@ -80,7 +80,7 @@ async fn read_back() -> Result<(), Failed> {
         "import pyarrow.parquet as p; f = p.ParquetFile('a.parquet'); print(f.num_row_groups, f.metadata.num_rows)";
     assert_eq!(run(&bench, &["-c", groups])?, "3 45001\n");
     let sums = "import duckdb; print(*duckdb.sql(\"SELECT count(*), count(DISTINCT key), sum(len(top)), sum(octet_length(seen)) \
-                FROM 'a.parquet'\").fetchone())";
+                FROM 'a.parquet'\").fetchall()[0])";
     assert_eq!(run(&bench, &["-c", sums])?, format!("45001 45001 90002 {}\n", 45_000 * 400 + 6));
     Ok(())
 }
