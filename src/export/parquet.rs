@@ -105,14 +105,14 @@ fn write<W: Write + Send>(
 ) -> Result<(), ParquetError> {
     let nullable = column.nullable;
     match &column.cell {
-        Cell::Text(text) => leaf(group, |leaf| {
-            cells::<ByteArrayType>(leaf, rows, nullable, |row| text(row).map(|text| ByteArray::from(text)))
-        }),
-        Cell::Bytes(bytes) => leaf(group, |leaf| {
-            cells::<ByteArrayType>(leaf, rows, nullable, |row| bytes(row).map(|bytes| ByteArray::from(bytes)))
-        }),
-        Cell::Float(number) => leaf(group, |leaf| cells::<FloatType>(leaf, rows, nullable, |row| number(row))),
-        Cell::Integer(number) => leaf(group, |leaf| cells::<Int64Type>(leaf, rows, nullable, |row| number(row))),
+        Cell::Text(text) => {
+            leaf(group, |leaf| cells::<ByteArrayType>(leaf, rows, nullable, |row| text(row).map(ByteArray::from)))
+        }
+        Cell::Bytes(bytes) => {
+            leaf(group, |leaf| cells::<ByteArrayType>(leaf, rows, nullable, |row| bytes(row).map(ByteArray::from)))
+        }
+        Cell::Float(number) => leaf(group, |leaf| cells::<FloatType>(leaf, rows, nullable, number)),
+        Cell::Integer(number) => leaf(group, |leaf| cells::<Int64Type>(leaf, rows, nullable, number)),
         Cell::Time(time) => {
             leaf(group, |leaf| cells::<Int64Type>(leaf, rows, nullable, |row| time(row).map(|time| time.0)))
         }
