@@ -67,7 +67,7 @@ pub struct Export<W: Write + Send>(Writer<W>);
 
 enum Writer<W: Write + Send> {
     Parquet(Box<parquet::Parquet<W>>),
-    Csv(csv::Csv<W>),
+    Csv(Box<csv::Csv<W>>),
     JsonLines(json_lines::JsonLines<W>),
 }
 
@@ -75,7 +75,7 @@ impl<W: Write + Send> Export<W> {
     pub fn new(format: Format, shape: Shape, out: W) -> io::Result<Export<W>> {
         Ok(Export(match format {
             Format::Parquet => Writer::Parquet(Box::new(parquet::Parquet::new(shape, out)?)),
-            Format::Csv => Writer::Csv(csv::Csv::new(shape, out)?),
+            Format::Csv => Writer::Csv(Box::new(csv::Csv::new(shape, out)?)),
             Format::JsonLines => Writer::JsonLines(json_lines::JsonLines::new(shape, out)),
         }))
     }
