@@ -2,7 +2,7 @@
 
 const TOKEN = "spotter-token"; // sessionStorage: gone with the tab, and never in a URL
 
-/** @type {() => Promise<void>} Asks the person for a token; set by token.js. */
+/** @type {(wrong: boolean) => Promise<void>} Asks the person for a token; set by token.js. */
 let askForToken = () => Promise.reject(new ApiError("A token is needed.", 401));
 /** @type {Promise<void> | null} One question, however many requests are waiting for the answer. */
 let asking = null;
@@ -73,7 +73,7 @@ async function send(url, options, again = true) {
     throw new ApiError("Spotter does not answer: is it still running, and is this device online?", 0);
   }
   if (response.status === 401 && again) {
-    asking ??= askForToken().finally(() => (asking = null));
+    asking ??= askForToken(token !== null).finally(() => (asking = null));
     await asking;
     return send(url, options, false);
   }

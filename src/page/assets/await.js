@@ -37,8 +37,14 @@ export async function knownOf(bucket, key) {
 export function rowOf({ bucket, key }, known, late) {
   return new Promise((resolve) => {
     const wait = {
-      bucket, key, known: new Set(known.map(rowId)), since: Date.now(), slow: false, late,
-      found: resolve, lost: () => resolve(null),
+      bucket,
+      key,
+      known: new Set(known.map(rowId)),
+      since: Date.now(),
+      slow: false,
+      late,
+      found: resolve,
+      lost: () => resolve(null),
     };
     waits.add(wait);
     look();

@@ -13,7 +13,8 @@ export function shell(text) {
   const quoted = [...text].map((c) => {
     if (c === "'" || c === "\\") return `\\${c}`;
     // Three octal digits end by themselves, whatever comes next.
-    if (UNSEEN.test(c)) return [...new TextEncoder().encode(c)].map((b) => `\\${b.toString(8).padStart(3, "0")}`).join("");
+    if (UNSEEN.test(c))
+      return [...new TextEncoder().encode(c)].map((b) => `\\${b.toString(8).padStart(3, "0")}`).join("");
     return c;
   });
   return `$'${quoted.join("")}'`;

@@ -8,7 +8,7 @@ import { change, current, onState } from "./state.js";
 
 /** @param {{ model: string, models: string[] }} about @param {(object: object) => void} open */
 export function startDiff(about, open) {
-  const models = about.models.filter((model) => model && model !== "human");
+  const models = about.models.filter((model) => model && !model.startsWith("human"));
   if (models.length < 2) return;
   const start = byId("start-diff");
   start.hidden = false;
@@ -36,7 +36,10 @@ export function startDiff(about, open) {
       next = answer.next;
       // A page may be empty though there are more.
       if (next && !answer.changes.length) return more(next);
-      const what = count === 0 ? "No object is seen differently" : `${number(count)} ${count === 1 ? "object is" : "objects are"} seen differently`;
+      const what =
+        count === 0
+          ? "No object is seen differently"
+          : `${number(count)} ${count === 1 ? "object is" : "objects are"} seen differently`;
       say(byId("diff-count"), next ? `${what}, and there are more.` : `${what}.`);
       solved("diff");
     } catch (error) {
@@ -78,18 +81,31 @@ export function startDiff(about, open) {
 }
 
 function row({ bucket, key, a, b }, open) {
-  const name = el("button", { type: "button", class: "link", "aria-haspopup": "dialog", onclick: () => open({ bucket, key }) },
-    visible(objectUrl(bucket, key)));
-  return el("tr", { "data-key": key },
+  const name = el(
+    "button",
+    { type: "button", class: "link", "aria-haspopup": "dialog", onclick: () => open({ bucket, key }) },
+    visible(objectUrl(bucket, key)),
+  );
+  return el(
+    "tr",
+    { "data-key": key },
     el("td", { class: "history-seen" }, picture(b.seen ?? a.seen, "") ?? icon("picture")),
-    el("td", {}, name), said(a), said(b));
+    el("td", {}, name),
+    said(a),
+    said(b),
+  );
 }
 
 function said(record) {
   const words = record.status === "classified" ? null : statusText(record.status);
-  return el("td", {},
-    record.label !== null && el("strong", {}, visible(record.label)), " ",
-    record.confidence !== null && el("span", { class: "number" }, confidence(record.confidence)), " ",
+  return el(
+    "td",
+    {},
+    record.label !== null && el("strong", {}, visible(record.label)),
+    " ",
+    record.confidence !== null && el("span", { class: "number" }, confidence(record.confidence)),
+    " ",
     words && el("span", { class: "status", "data-status": record.status }, words),
-    record.reason && el("span", { class: "why" }, ` ${reasonText(record.reason)}`));
+    record.reason && el("span", { class: "why" }, ` ${reasonText(record.reason)}`),
+  );
 }

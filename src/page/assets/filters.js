@@ -39,7 +39,8 @@ export function startFilters(about) {
   });
 
   function take() {
-    const read = (name) => (fields[name].type === "checkbox" ? (fields[name].checked ? "true" : "") : fields[name].value);
+    const read = (name) =>
+      fields[name].type === "checkbox" ? (fields[name].checked ? "true" : "") : fields[name].value;
     change(Object.fromEntries(FILTERS.map((name) => [name, read(name).trimStart()])));
   }
   onState(show);

@@ -3,14 +3,14 @@
 import { api } from "./api.js";
 import { byId, el, say } from "./dom.js";
 import { matches } from "./filters.js";
-import { onRecord } from "./live.js";
+import { onMissed, onRecord } from "./live.js";
 import { Pages } from "./pages.js";
 import { problem, solved } from "./problem.js";
 import { correctionTime, number, versionId } from "./show.js";
 import { change, current, FILTERS, onState, query } from "./state.js";
 import { tile } from "./tile.js";
 
-const TILE = 116; // px, at least
+const TILE = 104; // px, at least
 const HEIGHT = 152; // px, as in style.css
 const GAP = 8; // px
 const AROUND = 3; // rows of tiles kept above and below the window
@@ -25,6 +25,7 @@ export function startGallery(about, open) {
   const shown = new Map();
   /** @type {object[]} rows that came in while somebody was further down */
   let held = [];
+  let missed = false;
   let pages = begin();
   let columns = 1;
   let width = TILE;
@@ -35,8 +36,12 @@ export function startGallery(about, open) {
   function begin() {
     const asked = current();
     return new Pages(
-      (cursor, limit, signal) => api.records({ ...query(asked), seen: true, limit, cursor }, signal),
-      () => (solved("records"), schedule()),
+      async (cursor, limit, signal) => {
+        const page = await api.records({ ...query(asked), seen: true, limit, cursor }, signal);
+        solved("records");
+        return page;
+      },
+      schedule,
       (error) => (problem("records", error), schedule()),
     );
   }
@@ -45,6 +50,7 @@ export function startGallery(about, open) {
     pages.stop();
     pages = begin();
     held = [];
+    missed = false;
     focused = 0;
     clear();
     pages.more();
@@ -99,7 +105,11 @@ export function startGallery(about, open) {
     let item = was?.item;
     if (!was || was.record !== record) {
       const focus = was?.item.contains(document.activeElement);
-      item = el("li", { "aria-posinset": index + 1, "aria-setsize": pages.ended ? pages.length : -1 }, tile(record, open));
+      item = el(
+        "li",
+        { "aria-posinset": index + 1, "aria-setsize": pages.ended ? pages.length : -1 },
+        tile(record, open),
+      );
       if (was) was.item.replaceWith(item);
       else box.insertBefore(item, after(index));
       shown.set(index, { record, item });
@@ -133,12 +143,13 @@ export function startGallery(about, open) {
     const what = `${number(length)} ${length === 1 ? "record" : "records"}`;
     if (full) say(count, `${what}. For older ones, set “until”.`);
     else if (ended) say(count, length || !filtered ? what : "No record matches these filters.");
-    else if (length === 0) say(count, filtered && pages.loading ? "Looking…" : "Loading…");
+    else if (pages.failing) say(count, length ? `${what}; the rest cannot be read now` : "Nothing can be read now.");
+    else if (length === 0) say(count, filtered ? "Looking…" : "Loading…");
     else say(count, `${what}, more below`);
     box.setAttribute("aria-busy", String(loading));
     byId("empty").hidden = !(ended && length === 0 && !filtered);
-    byId("newer").hidden = held.length === 0;
-    byId("newer-count").textContent = held.length > 999 ? "999+" : String(held.length);
+    byId("newer").hidden = held.length === 0 && !missed;
+    byId("newer-count").textContent = missed ? "Many" : number(held.length);
     byId("older").hidden = !full;
   }
 
@@ -158,6 +169,7 @@ export function startGallery(about, open) {
   }
 
   function showHeld() {
+    if (missed) return restart();
     const rows = held.reverse();
     held = [];
     if (!rows.every((record) => pages.add(record))) return restart();
@@ -179,8 +191,14 @@ export function startGallery(about, open) {
     if (!box.contains(document.activeElement)) return;
     const page = Math.max(1, Math.floor(innerHeight / (HEIGHT + GAP)) - 1) * columns;
     const steps = {
-      ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns, PageUp: -page, PageDown: page,
-      Home: -Infinity, End: Infinity,
+      ArrowLeft: -1,
+      ArrowRight: 1,
+      ArrowUp: -columns,
+      ArrowDown: columns,
+      PageUp: -page,
+      PageDown: page,
+      Home: -Infinity,
+      End: Infinity,
     };
     const step = steps[event.key];
     if (!step || event.ctrlKey || event.altKey || event.metaKey) return;
@@ -205,6 +223,10 @@ export function startGallery(about, open) {
     if (last) change({ until: new Date(Date.parse(last.event_time) + 1).toISOString() });
   });
   onRecord(came);
+  onMissed(() => {
+    missed = true;
+    adding ||= setTimeout(take, PAUSE);
+  });
   onState((state, before) => {
     const asked = ["model", ...FILTERS].some((name) => state[name] !== before[name]);
     if (asked) restart();

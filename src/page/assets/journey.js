@@ -19,47 +19,63 @@ export function showPlan(list) {
   const steps = Object.entries(STEPS).filter(([name]) => name !== "fetch");
   list.replaceChildren(
     ...steps.map(([name, [title, says]]) =>
-      el("li", { class: "plan" }, el("div", { class: "step-head" }, el("h3", {}, title)),
-        el("div", { class: "step-body" }, icon(name), el("p", {}, says)))),
+      el(
+        "li",
+        { class: "plan" },
+        el("div", { class: "step-head" }, el("h3", {}, title)),
+        el("div", { class: "step-body" }, icon(name), el("p", {}, says)),
+      ),
+    ),
   );
 }
 
-/** @param {HTMLElement} list an `ol` @param {object} journey as /api/journey answers @param {{ seen?: string } | null} [row] */
-export function showJourney(list, journey) {
+/** @param {HTMLElement} list an `ol` @param {object} journey as /api/journey answers */
+export function showJourney(list, { steps, refused }) {
   list.removeAttribute("aria-busy");
-  const { steps, refused } = journey;
-  // Fetching makes no picture: it stands with the original, which was fetched.
+  // Fetching makes no picture: it stands with the original, which is what was fetched.
   const fetched = steps.find((step) => step.name === "fetch");
-  const items = steps.filter((step) => step.name !== "fetch").map((step) => item(step, step.name === "decode" ? fetched : null));
-  if (fetched && !steps.some((step) => step.name === "decode") && refused?.step !== "decode") items.unshift(item(fetched, null));
-  if (refused) {
-    const at = steps.findIndex((step) => step.name === refused.step);
-    if (at < 0 || !steps[at].picture) {
-      // Where it was refused there is no step to show; what came before stands before it, the row after it.
-      const record = items.findIndex((one) => one.dataset.step === "record");
-      items.splice(record < 0 ? items.length : record, 0, refusal(refused));
-    } else {
-      items.find((one) => one.dataset.step === refused.step)?.append(why(refused));
-    }
-  }
-  list.replaceChildren(...items);
+  const decoded = steps.some((step) => step.name === "decode");
+  const shown = decoded ? steps.filter((step) => step !== fetched) : steps;
+  list.replaceChildren(
+    ...shown.map((step) =>
+      item(step, step.name === "decode" ? fetched : null, refused?.step === step.name ? refused : null),
+    ),
+  );
 }
 
 export function showWaiting(list) {
   list.setAttribute("aria-busy", "true");
 }
 
-function item(step, fetched) {
+function item(step, fetched, refused) {
   const [title, says] = STEPS[step.name] ?? [step.name, ""];
-  const times = [fetched && `fetch ${milliseconds(fetched.ms)}`, step.ms !== undefined && step.ms !== null && milliseconds(step.ms)];
-  const head = el("div", { class: "step-head" }, el("h3", {}, title), el("span", { class: "ms" }, times.filter(Boolean).join(" + ")));
-  const note = [fetched?.note, step.note].filter(Boolean).join(" · ");
-  return el("li", { "data-step": step.name }, head, body(step, says), note && el("p", { class: "step-note" }, visible(note)));
+  const ms = typeof step.ms === "number" ? milliseconds(step.ms) : "";
+  const before = fetched && [typeof fetched.ms === "number" && `fetched in ${milliseconds(fetched.ms)}`, fetched.note];
+  const note = [...(before || []), step.note].filter(Boolean).join(", ");
+  return el(
+    "li",
+    { "data-step": step.name, class: refused && "refused" },
+    el("div", { class: "step-head" }, el("h3", {}, title), el("span", { class: "ms" }, ms)),
+    body(step, says, refused),
+    note && el("p", { class: "step-note" }, visible(note)),
+    refused &&
+      el(
+        "p",
+        { class: "step-why" },
+        el("strong", {}, `${sentence(reasonText(refused.reason))}. `),
+        visible(refused.why ?? ""),
+      ),
+  );
 }
 
-function body(step, says) {
+function sentence(words) {
+  return words.slice(0, 1).toUpperCase() + words.slice(1);
+}
+
+function body(step, says, refused) {
   if (step.classes) return bars(step.classes);
   if (step.record) return row(step.record);
+  if (refused && !step.picture) return el("div", { class: "step-body" }, icon("refused"));
   const shown = picture(step.picture, says, { class: step.name === "decode" ? "" : "pixels" });
   return el("div", { class: "step-body" }, shown ?? icon(step.name === "fetch" ? "fetch" : "picture"));
 }
@@ -70,13 +86,25 @@ function bars(classes) {
   const many = classes.length > 12;
   const shown = many ? [...classes].sort((a, b) => b.confidence - a.confidence) : classes;
   const rows = shown.map(({ label, confidence: of }) =>
-    el("tr", { "data-label": label, class: of === most ? "best" : null },
+    el(
+      "tr",
+      { "data-label": label, class: of === most ? "best" : null },
       el("th", { scope: "row" }, visible(label)),
       // A meter is spoken and needs no style in the markup.
       el("td", {}, el("meter", { min: 0, max: 1, value: of, "aria-label": `Confidence of ${visible(label)}` })),
-      el("td", { class: "number" }, confidence(of))));
-  return el("div", { class: "step-body bars", tabindex: many ? 0 : null, role: many ? "group" : null, "aria-label": many ? "All answers" : null },
-    el("table", {}, el("caption", { class: "unseen" }, "Confidence of every class"), el("tbody", {}, ...rows)));
+      el("td", { class: "number" }, confidence(of)),
+    ),
+  );
+  return el(
+    "div",
+    {
+      class: "step-body bars",
+      tabindex: many ? 0 : null,
+      role: many ? "group" : null,
+      "aria-label": many ? "All answers" : null,
+    },
+    el("table", {}, el("caption", { class: "unseen" }, "Confidence of every class"), el("tbody", {}, ...rows)),
+  );
 }
 
 function row(record) {
@@ -90,16 +118,12 @@ function row(record) {
     ["version", record.version],
   ];
   const known = facts.filter(([, value]) => value !== null && value !== undefined && value !== "");
-  return el("dl", { class: "step-body facts" },
-    ...known.flatMap(([name, value]) => [el("dt", {}, name), el("dd", { title: visible(String(value)) }, visible(String(value)))]));
-}
-
-function refusal(refused) {
-  const [title] = STEPS[refused.step] ?? [refused.step];
-  return el("li", { "data-step": refused.step, class: "refused" },
-    el("div", { class: "step-head" }, el("h3", {}, title)), el("div", { class: "step-body" }, icon("refused")), why(refused));
-}
-
-function why(refused) {
-  return el("p", { class: "step-why" }, el("strong", {}, `Refused: ${reasonText(refused.reason)}. `), visible(refused.why ?? ""));
+  return el(
+    "dl",
+    { class: "step-body facts" },
+    ...known.flatMap(([name, value]) => [
+      el("dt", {}, name),
+      el("dd", { title: visible(String(value)) }, visible(String(value))),
+    ]),
+  );
 }

@@ -17,13 +17,21 @@ export function labelButtons(labels, choose, { keys = false } = {}) {
       ...some.map((label) => {
         const key = keys && labels.indexOf(label) < KEYS ? String(labels.indexOf(label)) : null;
         const hint = key !== null && key !== label ? el("kbd", {}, key) : null;
-        return el("button", { type: "button", "data-label": label, "aria-keyshortcuts": key, onclick: () => choose(label) },
-          visible(label), hint);
-      }));
+        return el(
+          "button",
+          { type: "button", "data-label": label, "aria-keyshortcuts": key, onclick: () => choose(label) },
+          visible(label),
+          hint,
+        );
+      }),
+    );
   show(labels.slice(0, AT_ONCE));
   if (labels.length <= AT_ONCE) return buttons;
   const find = el("input", {
-    type: "search", placeholder: `Find one of ${labels.length} labels`, "aria-label": "Find a label", autocomplete: "off",
+    type: "search",
+    placeholder: `Find one of ${labels.length} labels`,
+    "aria-label": "Find a label",
+    autocomplete: "off",
     oninput: () => {
       const text = find.value.trim().toLowerCase();
       show(labels.filter((label) => label.toLowerCase().includes(text)).slice(0, AT_ONCE));

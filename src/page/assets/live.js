@@ -11,10 +11,17 @@ const REMEMBERED = 2000; // ids of rows that came in
 
 /** @type {((record: object) => void)[]} */
 const listeners = [];
+/** @type {(() => void)[]} */
+const missers = [];
 const seen = new Set();
 
 export function onRecord(listener) {
   listeners.push(listener);
+}
+
+/** Some rows came faster than they could be told: whoever shows a listing reads it again. */
+export function onMissed(listener) {
+  missers.push(listener);
 }
 
 /** Tells everybody about a row, once: it may come by several ways. */
@@ -36,6 +43,7 @@ function listen() {
   const source = new EventSource("/api/live");
   source.addEventListener("open", () => tell("live", "Live"));
   source.addEventListener("record", (event) => publish(JSON.parse(event.data)));
+  source.addEventListener("lagged", () => missers.forEach((listener) => listener()));
   source.addEventListener("error", () => {
     // The browser tries again by itself, unless it was told no.
     if (source.readyState !== EventSource.CLOSED) return tell("lost", "Not connected, trying again");

@@ -35,7 +35,10 @@ async function begin() {
 }
 
 function start(about) {
-  byId("endpoint").textContent = about.s3 ? `s3://${about.bucket} at ${about.s3}` : `s3://${about.bucket}`;
+  byId("endpoint").textContent = [about.bucket && `s3://${about.bucket}`, about.s3].filter(Boolean).join(" at ");
+  // First of all who follow the address: what is hidden can take no focus and has no size.
+  onState(showView);
+  showView(current());
   startModels(about);
   startFilters(about);
   const { open } = startObject(about);
@@ -43,14 +46,16 @@ function start(about) {
   startReview(about, open);
   startDiff(about, open);
   const strip = startStrip(open);
-  const uploads = startUploads(about, (record) => {
-    publish(record);
-    strip(record);
-  }, open);
+  const uploads = startUploads(
+    about,
+    (record) => {
+      publish(record);
+      strip(record);
+    },
+    open,
+  );
   startDrawing(uploads.addDrawing);
   startSamples(about, gallery.refresh);
-  showView(current());
-  onState(showView);
   startLive(about);
   startStats(about);
 }
@@ -64,7 +69,13 @@ function startStrip(open) {
     const mine = ++newest;
     showWaiting(list);
     const name = byId("strip-name");
-    name.replaceChildren(el("button", { type: "button", class: "link", onclick: () => open({ bucket, key }) }, visible(objectUrl(bucket, key))));
+    name.replaceChildren(
+      el(
+        "button",
+        { type: "button", class: "link", onclick: () => open({ bucket, key }) },
+        visible(objectUrl(bucket, key)),
+      ),
+    );
     try {
       const journey = await api.journey(bucket, key);
       if (mine === newest) showJourney(list, journey);
@@ -77,7 +88,7 @@ function startStrip(open) {
 }
 
 function startModels(about) {
-  const models = about.models.filter((model) => model && model !== "human");
+  const models = about.models.filter((model) => model && !model.startsWith("human"));
   const select = /** @type {HTMLSelectElement} */ (byId("model"));
   byId("model-name").textContent = about.model;
   if (models.length < 2) return;

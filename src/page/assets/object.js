@@ -7,7 +7,16 @@ import { showJourney, showWaiting } from "./journey.js";
 import { labelButtons, markLabels } from "./labels.js";
 import { onRecord, publish } from "./live.js";
 import {
-  bytes, confidence, correctionTime, moment, objectUrl, parseObjectUrl, reasonText, statusText, versionId, visible,
+  bytes,
+  confidence,
+  correctionTime,
+  moment,
+  objectUrl,
+  parseObjectUrl,
+  reasonText,
+  statusText,
+  versionId,
+  visible,
 } from "./show.js";
 import { change, current, onState } from "./state.js";
 
@@ -29,7 +38,10 @@ export function startObject(about) {
     abort = new AbortController();
     shown = object;
     const { bucket, key } = object;
-    byId("object-name").replaceChildren(el("span", { class: "bucket" }, `s3://${visible(bucket)}/`), el("bdi", {}, visible(key)));
+    byId("object-name").replaceChildren(
+      el("span", { class: "bucket" }, `s3://${visible(bucket)}/`),
+      el("bdi", {}, visible(key)),
+    );
     byId("copy").replaceChildren(...copies(bucket, key).map(copyButton));
     byId("now").replaceChildren();
     byId("history").tBodies[0].replaceChildren();
@@ -128,13 +140,21 @@ export function startObject(about) {
 function now({ current: record, history }) {
   const newest = record ?? history[0];
   if (!newest) return [el("p", { class: "empty-note" }, "No record names this object.")];
-  const large = picture(newest.seen, newest.label ? `What the model saw: ${newest.label}` : "What the model saw", { class: "pixels" });
+  const large = picture(newest.seen, newest.label ? `What the model saw: ${newest.label}` : "What the model saw", {
+    class: "pixels",
+  });
   const corrected = newest.corrected ?? null;
   const words = newest.status === "rejected" ? reasonText(newest.reason) : statusText(newest.status);
   const label = corrected ?? newest.label;
   const facts = [
     ["Confidence", newest.confidence === null ? null : confidence(newest.confidence)],
-    ["Other guesses", newest.top?.filter((guess) => guess.label !== newest.label).map((g) => `${visible(g.label)} ${confidence(g.confidence)}`).join(", ")],
+    [
+      "Other guesses",
+      newest.top
+        ?.filter((guess) => guess.label !== newest.label)
+        .map((g) => `${visible(g.label)} ${confidence(g.confidence)}`)
+        .join(", "),
+    ],
     ["Why", newest.why && visible(newest.why)],
     ["Model", newest.model],
     ["Time", moment(newest.event_time)],
@@ -145,26 +165,49 @@ function now({ current: record, history }) {
     ["Version", newest.version_id && visible(newest.version_id)],
   ].filter(([, value]) => value);
   return [
-    el("div", { class: "now-answer" },
+    el(
+      "div",
+      { class: "now-answer" },
       el("div", { class: "now-picture" }, large ?? icon(newest.status === "rejected" ? "refused" : "deleted")),
-      el("div", {},
+      el(
+        "div",
+        {},
         label !== null && label !== undefined && el("p", { class: "now-label" }, visible(label)),
         el("p", { class: "status", "data-status": newest.status }, words),
-        corrected !== null && el("p", { class: "now-said" }, corrected === newest.label ? "a person agrees" : `a person says so; the model said ${newest.label}`))),
+        corrected !== null &&
+          el(
+            "p",
+            { class: "now-said" },
+            corrected === newest.label ? "a person agrees" : `a person says so; the model said ${newest.label}`,
+          ),
+      ),
+    ),
     el("dl", { class: "facts" }, ...facts.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)])),
   ];
 }
 
 function historyRow(record) {
   const correction = correctionTime(record);
-  const words = correction === null ? statusText(record.status) : record.status === "classified" ? "corrected" : "correction undone";
-  return el("tr", { "data-status": record.status, "data-version": versionId(record) },
+  const words =
+    correction === null
+      ? statusText(record.status)
+      : record.status === "classified"
+        ? "corrected"
+        : "correction undone";
+  return el(
+    "tr",
+    { "data-status": record.status, "data-version": versionId(record) },
     el("td", { class: "history-seen" }, correction === null ? picture(record.seen, "") : icon("person")),
     el("td", {}, el("time", { datetime: correction ?? record.event_time }, moment(correction ?? record.event_time))),
-    el("td", {}, el("span", { class: "status", "data-status": correction === null ? record.status : "corrected" }, words),
-      record.reason && el("span", { class: "why" }, ` ${reasonText(record.reason)}`)),
+    el(
+      "td",
+      {},
+      el("span", { class: "status", "data-status": correction === null ? record.status : "corrected" }, words),
+      record.reason && el("span", { class: "why" }, ` ${reasonText(record.reason)}`),
+    ),
     el("td", { class: "history-label" }, record.label === null ? "–" : visible(record.label)),
     el("td", { class: "number" }, correction === null ? confidence(record.confidence) : ""),
     el("td", {}, correction === null ? (record.model ?? "–") : "a person"),
-    el("td", { class: "history-version", title: visible(record.version ?? "") }, visible(record.version ?? "–")));
+    el("td", { class: "history-version", title: visible(record.version ?? "") }, visible(record.version ?? "–")),
+  );
 }

@@ -1,9 +1,12 @@
 // The rows of one listing, by position: fetched page by page, and let go of where nobody looks. A million rows that
 // were scrolled past cost a million nothings: only where their pages begin is kept.
 
+import { rowId } from "./show.js";
+
 const PAGE = 200; // rows asked for at once
 const FIRST = 100; // of the first page, which somebody is waiting for
 const KEPT = 24; // pages in memory
+const AGAIN = 3000; // ms before what failed is tried again
 const FRESH = 1000; // rows that came in since, before the listing is better begun anew
 
 export class Pages {
@@ -19,6 +22,8 @@ export class Pages {
     this.abort = new AbortController();
     /** @type {object[]} newest first */
     this.fresh = [];
+    /** Of the fresh rows and of the first page: a row may come live and by the listing. */
+    this.newest = new Set();
     /** @type {{ cursor: string | null, start: number, count: number, records: object[] | null, used: number, loading: boolean }[]} */
     this.pages = [];
     /** Rows in `pages`. */
@@ -27,6 +32,7 @@ export class Pages {
     this.next = null;
     this.ended = false;
     this.loading = false;
+    this.failing = false;
     this.clock = 0;
   }
 
@@ -46,12 +52,13 @@ export class Pages {
 
   /** The next older rows. A page may be empty though there are more: then the look goes on. */
   async more() {
-    if (this.loading || this.ended) return;
+    if (this.loading || this.ended || this.failing) return;
     this.loading = true;
     try {
       const cursor = this.next;
       const limit = this.pages.length ? PAGE : FIRST;
       const { records, next } = await this.fetchPage(cursor, limit, this.abort.signal);
+      if (!this.pages.length) this.#meet(records);
       if (records.length) {
         const page = { cursor, start: this.count, count: records.length, records, used: ++this.clock, loading: false };
         this.pages.push(page);
@@ -60,7 +67,7 @@ export class Pages {
       this.next = next;
       this.ended = !next;
     } catch (error) {
-      this.failed(error);
+      this.#fail(error);
       return;
     } finally {
       this.loading = false;
@@ -71,6 +78,9 @@ export class Pages {
 
   /** A row that just came in. False: so many did that the listing should begin anew. */
   add(record) {
+    const id = rowId(record);
+    if (this.newest.has(id)) return true;
+    this.newest.add(id);
     this.fresh.unshift(record);
     return this.fresh.length <= FRESH;
   }
@@ -84,6 +94,24 @@ export class Pages {
   stop() {
     this.abort.abort();
     this.ended = true;
+    this.changed = () => {};
+  }
+
+  /** Whoever draws asks again at once: not of a server that just failed. */
+  #fail(error) {
+    if (error.name === "AbortError") return;
+    this.failing = true;
+    setTimeout(() => {
+      this.failing = false;
+      this.changed();
+    }, AGAIN);
+    this.failed(error);
+  }
+
+  #meet(records) {
+    const ids = new Set(records.map(rowId));
+    this.fresh = this.fresh.filter((record) => !ids.has(rowId(record)));
+    for (const id of ids) this.newest.add(id);
   }
 
   #pageOf(position) {
@@ -98,14 +126,14 @@ export class Pages {
   }
 
   async #again(page) {
-    if (page.loading) return;
+    if (page.loading || this.failing) return;
     page.loading = true;
     try {
       // As many as there were: rows that came late have moved the last ones on, and the next page has those.
       const { records } = await this.fetchPage(page.cursor, page.count, this.abort.signal);
       page.records = records;
     } catch (error) {
-      this.failed(error);
+      this.#fail(error);
       return;
     } finally {
       page.loading = false;

@@ -3,9 +3,19 @@
 /** What `spotter` decodes. */
 const READ = new Set(["image/jpeg", "image/png", "image/gif", "image/webp", "image/bmp", "image/tiff"]);
 const BY_NAME = {
-  jpg: "image/jpeg", jpeg: "image/jpeg", png: "image/png", gif: "image/gif", webp: "image/webp", bmp: "image/bmp",
-  tif: "image/tiff", tiff: "image/tiff", heic: "image/heic", heif: "image/heif", avif: "image/avif",
-  svg: "image/svg+xml", jxl: "image/jxl",
+  jpg: "image/jpeg",
+  jpeg: "image/jpeg",
+  png: "image/png",
+  gif: "image/gif",
+  webp: "image/webp",
+  bmp: "image/bmp",
+  tif: "image/tiff",
+  tiff: "image/tiff",
+  heic: "image/heic",
+  heif: "image/heif",
+  avif: "image/avif",
+  svg: "image/svg+xml",
+  jxl: "image/jxl",
 };
 const LONGEST = 4096; // px of the longer side: far more than a model looks at
 const PHOTO = 512 * 512; // px: above that it is a photograph and becomes a JPEG

@@ -53,13 +53,19 @@ export function startReview(about, open) {
     say(byId("review-count"), `${of} · ${agreed} agreed, ${answered.length - agreed} corrected`);
     if (!item) return;
     const { record } = item;
-    byId("review-picture").replaceChildren(picture(record.seen, "What the model saw", { class: "pixels" }) ?? "no picture");
+    byId("review-picture").replaceChildren(
+      picture(record.seen, "What the model saw", { class: "pixels" }) ?? "no picture",
+    );
     byId("review-said").replaceChildren(
       el("strong", { class: "now-label" }, visible(record.label ?? "–")),
       el("span", { class: "status", "data-status": record.status }, statusText(record.status)),
-      el("span", { class: "number" }, confidence(record.confidence)));
+      el("span", { class: "number" }, confidence(record.confidence)),
+    );
     const others = record.top.filter((guess) => guess.label !== record.label).slice(0, 3);
-    say(byId("review-others"), others.map((guess) => `${visible(guess.label)} ${confidence(guess.confidence)}`).join("   "));
+    say(
+      byId("review-others"),
+      others.map((guess) => `${visible(guess.label)} ${confidence(guess.confidence)}`).join("   "),
+    );
     byId("review-object").textContent = visible(objectUrl(record.bucket, record.key));
     markLabels(buttons, record.label, item.answer);
     say(byId("review-spoken"), `${of}. The model says ${record.label}, confidence ${confidence(record.confidence)}.`);
@@ -123,7 +129,8 @@ export function startReview(about, open) {
     if (target.matches("input, select, textarea")) return;
     if (event.key === "Enter" && target.matches("button, a, summary")) return; // it means that button
     const digit = /^[0-9]$/.test(event.key) ? about.labels[Number(event.key)] : undefined;
-    const act = digit !== undefined ? () => answer(digit) : keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+    const act =
+      digit !== undefined ? () => answer(digit) : keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
     if (!act) return;
     event.preventDefault();
     act();

@@ -26,7 +26,9 @@ export async function send({ key, body, type }, progress) {
       resolve({ bucket, key: presigned.key, etag: header(request, "etag") });
     });
     request.addEventListener("error", () => {
-      fail(`${new URL(presigned.url).host} does not answer: is this device online, and may this page upload there (CORS)?`);
+      fail(
+        `${new URL(presigned.url).host} does not answer: is this device online, and may this page upload there (CORS)?`,
+      );
     });
     request.addEventListener("timeout", () => fail("The upload took too long."));
     request.addEventListener("abort", () => fail("The upload was broken off."));

@@ -74,6 +74,8 @@ const REASON = {
   broken: "broken",
   too_large: "too large",
   unsupported: "unsupported format",
+  deleted: "the object was deleted",
+  superseded: "the object was replaced",
 };
 
 export function statusText(status) {
@@ -97,14 +99,4 @@ export function rowId(record) {
 /** What tells one version of an object from every other, whoever spoke about it. */
 export function versionId(record) {
   return JSON.stringify([record.bucket, record.key, record.seq, record.event_time, record.version]);
-}
-
-/** What a row says, in a few words: for labels that only a screen reader meets. */
-export function summary(record) {
-  const object = visible(objectUrl(record.bucket, record.key));
-  if (record.label === null || record.label === undefined) {
-    return `${object}: ${[statusText(record.status), reasonText(record.reason)].filter(Boolean).join(", ")}`;
-  }
-  const corrected = record.corrected ? `, corrected to ${record.corrected}` : "";
-  return `${object}: ${record.label}, ${statusText(record.status)}, confidence ${confidence(record.confidence)}${corrected}`;
 }

@@ -2,7 +2,15 @@
 
 /** What narrows the gallery, named as in the API. */
 export const FILTERS = [
-  "label", "status", "min_confidence", "max_confidence", "bucket", "prefix", "since", "until", "current",
+  "label",
+  "status",
+  "min_confidence",
+  "max_confidence",
+  "bucket",
+  "prefix",
+  "since",
+  "until",
+  "current",
 ];
 const OTHERS = ["model", "view", "a", "b", "object"];
 

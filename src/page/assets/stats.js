@@ -10,7 +10,11 @@ import { change, current, onState } from "./state.js";
 
 const OFTEN = 2000; // ms, at least, between two questions
 const SHARE = 10; // and at least so many times as long as the last answer took: figures are counted over all rows
-const RANGES = { "24h": { since: "24h", by: "hour" }, "7d": { since: "7d", by: "hour" }, "90d": { since: "90d", by: "day" } };
+const RANGES = {
+  "24h": { since: "24h", by: "hour" },
+  "7d": { since: "7d", by: "hour" },
+  "90d": { since: "90d", by: "day" },
+};
 
 /** @param {{ labels: string[], model: string, threshold: number }} about */
 export function startStats(about) {
@@ -69,7 +73,9 @@ export function startStats(about) {
     if (state.model !== before.model) ask();
   });
   range.addEventListener("change", ask);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => draw().catch((error) => problem("stats", error)));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () =>
+    draw().catch((error) => problem("stats", error)),
+  );
   new ResizeObserver(fitCharts).observe(byId("charts"));
   return ask();
 }

@@ -1,7 +1,7 @@
 // One row of the gallery as a button.
 
 import { el, icon, picture } from "./dom.js";
-import { confidence, moment, reasonText, statusText, summary, visible } from "./show.js";
+import { confidence, moment, reasonText, statusText, visible } from "./show.js";
 
 const ICONS = { rejected: "refused", deleted: "deleted", version_removed: "deleted" };
 
@@ -19,12 +19,17 @@ export function tile(record, open) {
       "data-status": status,
       "data-label": record.label,
       "aria-haspopup": "dialog",
-      "aria-label": summary(record),
       title: `${visible(key)}\n${moment(record.event_time)}`,
       onclick: () => open(record),
     },
     el("span", { class: "tile-picture" }, picture(record.seen, "") ?? icon(ICONS[status] ?? "picture")),
-    el("span", { class: "tile-words" }, answer(record), el("span", { class: "tile-key" }, visible(key))),
+    el(
+      "span",
+      { class: "tile-words" },
+      answer(record),
+      el("span", { class: "unseen" }, `${statusText(status)}: `),
+      el("span", { class: "tile-key" }, visible(key)),
+    ),
   );
   if (record.corrected !== null && record.corrected !== undefined) button.dataset.corrected = record.corrected;
   // Replaced or deleted since, where the answer says so.

@@ -20,9 +20,10 @@ export function startToken() {
   // Nothing can be shown without it: Escape would leave an empty page and no way back.
   dialog.addEventListener("cancel", (event) => event.preventDefault());
   onTokenNeeded(
-    () =>
+    (wrong) =>
       new Promise((resolve) => {
         done = resolve;
+        byId("token-wrong").hidden = !wrong;
         dialog.showModal();
         input.focus();
       }),

@@ -35,7 +35,7 @@ export function startUploads(about, done, open) {
       const [{ upload, row }] = queue.splice(index, 1);
       busy.add(upload.key);
       run(upload, row)
-        .catch((error) => row.fail(error))
+        .catch((error) => row.fail(error, () => (queue.push({ upload, row }), next())))
         .finally(() => {
           busy.delete(upload.key);
           next();
@@ -85,16 +85,39 @@ export function startUploads(about, done, open) {
       waiting: () => set("waiting", "in the bucket, waiting for the answer"),
       late: () => set("waiting", "no record after a minute: a filter left it out, or the function tries again"),
       lost: () => set("failed", "no record after five minutes; the object is in the bucket"),
-      fail(error) {
-        set([413, 415].includes(error.status) ? "refused" : "failed", error.message);
+      fail(error, again) {
+        notes = "";
+        const refused = [413, 415].includes(error.status); // and would be once more
+        set(refused ? "refused" : "failed", error.message);
+        if (refused) return;
+        const button = el(
+          "button",
+          {
+            type: "button",
+            class: "upload-answer",
+            onclick: () => {
+              button.remove();
+              item.append(bar);
+              bar.value = 0;
+              set("sending", "waits for its turn");
+              again();
+            },
+          },
+          "Try again",
+        );
+        item.append(button);
       },
       finish(record) {
         const refused = record.status === "rejected";
         set(refused ? "refused" : "done", refused ? `refused: ${reasonText(record.reason)}` : record.status);
-        const label = refused ? icon("refused") : el("strong", {}, record.status === "unsure" ? `${record.label}?` : record.label);
+        const label = refused
+          ? icon("refused")
+          : el("strong", {}, record.status === "unsure" ? `${record.label}?` : record.label);
         const says = el("span", { class: "upload-answer" }, label, !refused && ` ${confidence(record.confidence)}`);
         const title = visible(objectUrl(record.bucket, record.key));
-        name.replaceChildren(el("button", { type: "button", class: "link", title, onclick: () => open(record) }, ...name.childNodes));
+        name.replaceChildren(
+          el("button", { type: "button", class: "link", title, onclick: () => open(record) }, ...name.childNodes),
+        );
         item.append(says);
       },
     };
@@ -102,13 +125,18 @@ export function startUploads(about, done, open) {
 
   const addFiles = (files, key = (file) => file.name) => {
     for (const file of files) {
-      add({ key: key(file), note: "", prepare: async () => ({ ...(await readable(file)), ...(key(file) === file.name ? {} : { key: key(file) }) }) });
+      add({
+        key: key(file),
+        note: "",
+        prepare: async () => ({ ...(await readable(file)), ...(key(file) === file.name ? {} : { key: key(file) }) }),
+      });
     }
   };
   if (about.uploads) takeFiles(addFiles);
   byId("pad").hidden = !about.uploads;
   return {
-    addDrawing: (body, key) => add({ key, note: "", prepare: async () => ({ body, type: "image/png", key, note: "" }) }),
+    addDrawing: (body, key) =>
+      add({ key, note: "", prepare: async () => ({ body, type: "image/png", key, note: "" }) }),
   };
 }
 
