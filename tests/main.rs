@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)] // A panic is a failed test.
 
 mod architecture;
+mod ask;
 mod backfill;
 mod cli;
 mod cloud;
@@ -11,6 +12,7 @@ mod convergence;
 mod events;
 mod filters;
 mod function;
+mod function_url;
 mod harness;
 mod model;
 mod notify;
@@ -29,12 +31,14 @@ fn main() -> std::process::ExitCode {
     }
     let mut trials = Vec::new();
     trials.extend(architecture::trials());
+    trials.extend(ask::trials());
     trials.extend(backfill::trials());
     trials.extend(cli::trials());
     trials.extend(convergence::trials());
     trials.extend(events::trials());
     trials.extend(filters::trials());
     trials.extend(function::trials());
+    trials.extend(function_url::trials());
     trials.extend(model::trials());
     trials.extend(notify::trials());
     trials.extend(page::trials());

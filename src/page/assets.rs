@@ -18,6 +18,7 @@ macro_rules! assets {
 }
 
 assets!(
+    "accuracy.js",
     "api.js",
     "await.js",
     "charts.js",
@@ -28,7 +29,6 @@ assets!(
     "filters.js",
     "gallery.js",
     "icon.svg",
-    "icons.svg",
     "journey.js",
     "labels.js",
     "live.js",
