@@ -112,7 +112,7 @@ impl Journey {
                 self.step("fetch", took, Some(note), None);
                 return Ok(Some(bytes));
             }
-            Err(error @ (FetchError::Superseded(_) | FetchError::Gone { .. })) => ("superseded", error.to_string()),
+            Err(gone @ (FetchError::Superseded(_) | FetchError::Gone { .. })) => ("superseded", gone.to_string()),
             Err(FetchError::TooLarge { head, max_bytes }) => {
                 let Verdict { why, .. } = record::too_large(head.size, max_bytes);
                 (Reason::TooLarge.as_str(), why)
