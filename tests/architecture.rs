@@ -29,7 +29,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("function", &["event", "pipeline", "telemetry"]),
     ("worker", &["function", "objects", "pipeline", "records"]),
     ("config", &["decode", "event", "filter", "notify", "objects", "records"]),
-    ("local", &["encoding", "event", "function", "objects", "pipeline"]),
+    ("local", &["encoding", "event", "function", "objects", "pipeline", "records"]),
     ("page", &["ask", "classifier", "decode", "encoding", "event", "objects", "preprocess", "record", "records"]),
     (
         "cli",
