@@ -5,6 +5,7 @@
 
 mod architecture;
 mod backfill;
+mod browser;
 mod cli;
 mod cloud;
 mod convergence;
@@ -30,6 +31,7 @@ fn main() -> std::process::ExitCode {
     let mut trials = Vec::new();
     trials.extend(architecture::trials());
     trials.extend(backfill::trials());
+    trials.extend(browser::trials());
     trials.extend(cli::trials());
     trials.extend(convergence::trials());
     trials.extend(events::trials());

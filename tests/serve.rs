@@ -33,14 +33,14 @@ pub fn trials() -> Vec<Trial> {
 }
 
 /// A running `serve` on ports of its own.
-struct Served {
+pub struct Served {
     child: Child,
-    s3_url: String,
-    page_url: String,
+    pub s3_url: String,
+    pub page_url: String,
 }
 
 impl Served {
-    fn start(home: &TempDir) -> Result<Served, Failed> {
+    pub fn start(home: &TempDir) -> Result<Served, Failed> {
         let mut child = spotter(home)
             .args(["serve", "--port", "0", "--page-port", "0"])
             .stdout(Stdio::piped())
@@ -58,7 +58,7 @@ impl Served {
         Ok(Served { child, s3_url, page_url })
     }
 
-    fn client(&self, home: &TempDir) -> Result<Client, Failed> {
+    pub fn client(&self, home: &TempDir) -> Result<Client, Failed> {
         Ok(client(&self.s3_url, &Credentials::load_or_create(&data(home))?))
     }
 }
@@ -70,7 +70,7 @@ impl Drop for Served {
     }
 }
 
-fn data(home: &TempDir) -> std::path::PathBuf {
+pub fn data(home: &TempDir) -> std::path::PathBuf {
     home.path().join(".local/share/spotter")
 }
 

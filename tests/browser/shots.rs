@@ -1,0 +1,63 @@
+//! The screenshots of the README, of what a browser really shows.
+
+use std::path::{Path, PathBuf};
+
+use fantoccini::actions::{MouseActions, TouchActions};
+use libtest_mimic::Failed;
+
+use super::bench::Bench;
+use super::draw::draw;
+
+/// They are in the repository.
+const LARGEST: u64 = 150_000;
+
+pub(super) async fn the_readme(bench: &mut Bench) -> Result<(), Failed> {
+    let named = std::env::var_os(super::bench::SCREENSHOTS).map(PathBuf::from);
+    let folder = named.unwrap_or_else(|| bench.home.path().to_owned());
+    bench.open("").await?;
+    bench.click("#load-samples").await?;
+    bench.until("document.querySelectorAll('#gallery button.tile').length >= 15").await?;
+    draw(bench, MouseActions::new("mouse".into())).await?;
+    bench.until("document.querySelector('#uploads li')?.dataset.state === 'done'").await?;
+    bench
+        .until("document.querySelector('#strip li[data-step=record]') && document.querySelector('#charts canvas')")
+        .await?;
+    bench.until("document.querySelectorAll('#gallery button.tile').length >= 16").await?;
+    bench.eval("scrollTo({ top: 0, behavior: 'instant' })").await?;
+    let tall = "document.querySelector('#gallery').getBoundingClientRect().top + 330";
+    let height = bench.eval(tall).await?.as_f64().ok_or("no height")?;
+    bench.size(1280, (height as u32).clamp(800, 1_400)).await?;
+    save(bench, &folder, "page").await?;
+
+    bench.size(1000, 1000).await?;
+    bench.colours("dark").await?;
+    bench.open("?object=s3://pictures/photos/7%20phone.jpg").await?;
+    bench.until("document.querySelector('#object li[data-step=record]')").await?;
+    save(bench, &folder, "object-dark").await?;
+
+    bench.colours("light").await?;
+    bench.size(1000, 800).await?;
+    bench.open("?view=review").await?;
+    bench.until("document.querySelector('#review-picture img')").await?;
+    save(bench, &folder, "review").await?;
+
+    bench.colours("dark").await?;
+    bench.size(390, 844).await?;
+    bench.open("").await?;
+    draw(bench, TouchActions::new("finger".into())).await?;
+    bench.until("document.querySelector('#strip li[data-step=record]')").await?;
+    save(bench, &folder, "phone-dark").await
+}
+
+async fn save(bench: &Bench, folder: &Path, name: &str) -> Result<(), Failed> {
+    let path = folder.join(format!("{name}.png"));
+    // Pictures that are there are also decoded and drawn.
+    bench
+        .eval("Promise.all([...document.images].map((image) => image.decode().catch(() => {}))).then(() => true)")
+        .await?;
+    bench.eval("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(() => drawn(true))))").await?;
+    bench.browser.save_screenshot(&path).await?;
+    let bytes = std::fs::metadata(&path)?.len();
+    assert!(bytes <= LARGEST, "{} has {bytes} bytes", path.display());
+    Ok(())
+}
