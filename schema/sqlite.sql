@@ -5,7 +5,7 @@ CREATE TABLE records (
     seq          TEXT NOT NULL,
     event_time   INTEGER NOT NULL, -- milliseconds since 1970, UTC
     version      TEXT NOT NULL,
-    model        TEXT NOT NULL,    -- name/version; '' for deletes and removals
+    model        TEXT NOT NULL,    -- name/version; '' for deletes and removals; human@time for corrections
     status       TEXT NOT NULL,
     reason       TEXT,
     why          TEXT NOT NULL,
@@ -20,9 +20,10 @@ CREATE TABLE records (
     version_id   TEXT,
     seen         BLOB NOT NULL,    -- PNG
     object_hash  BLOB NOT NULL,    -- the first 16 bytes of SHA-256(bucket, NUL, key)
-    listed_as    TEXT NOT NULL     -- the label if classified, else the status
+    listed_as    TEXT NOT NULL,    -- the label if classified, else the status
+    listed_model TEXT AS (CASE WHEN model GLOB 'human@*' AND instr(model, '/') = 0 THEN 'human' ELSE model END)
 ) STRICT;
 
 CREATE UNIQUE INDEX by_object ON records (bucket, key, seq DESC, event_time DESC, version DESC, model);
-CREATE INDEX by_time ON records (model, event_time DESC, object_hash DESC, seq DESC, version DESC);
-CREATE INDEX by_label ON records (model, listed_as, event_time DESC, object_hash DESC, seq DESC, version DESC);
+CREATE INDEX by_time ON records (listed_model, event_time DESC, object_hash DESC, seq DESC, version DESC);
+CREATE INDEX by_label ON records (listed_model, listed_as, event_time DESC, object_hash DESC, seq DESC, version DESC);

@@ -137,8 +137,8 @@ impl Backfill {
     /// has shown. Reads every sighting of the model once, and asks the bucket itself for each suspect, which may have
     /// come since.
     pub fn orphans<'a>(&'a self, seen: &'a Seen) -> BoxStream<'a, Result<Record, BackfillError>> {
-        let all =
-            Listing { model: self.model.clone(), label: None, since: None, until: None, limit: ROWS, after: None };
+        let model = self.model.clone();
+        let all = Listing { model, label: None, since: None, until: None, limit: ROWS, seen: false, after: None };
         let rows = records::listed(&*self.records, all).map_err(BackfillError::from);
         let suspects = rows.try_filter(|row| {
             let ours = row.bucket == self.bucket && row.key.starts_with(&self.prefix) && self.filter.allows(&row.key);

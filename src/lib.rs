@@ -10,6 +10,8 @@
 //! object from its event to its outcome. `ARCHITECTURE.md` says what each module must not know, and
 //! `tests/architecture.rs` keeps it so.
 
+#[cfg(feature = "page")]
+pub mod ask;
 #[cfg(feature = "cli")]
 pub mod backfill;
 pub mod classifier;

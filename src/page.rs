@@ -1,201 +1,165 @@
-//! The page of `spotter serve`: the newest records, the history of one object, and the same records as JSON.
+//! The page and its API: what the buckets' pictures were taken for, asked and corrected by people.
 //!
-//! | path | answers | asked with |
-//! |---|---|---|
-//! | `/` | the newest records | `label` (or a status), `limit` (25, at most 200), `cursor` |
-//! | `/object` | every change of one object | `bucket`, `key` |
-//! | `/api/records` | `{"records": […], "next": cursor or null}` | as `/`; `limit` 100, at most 1,000 |
+//! | path | answers |
+//! |---|---|
+//! | `/`, `/assets/…` | one document and its modules: static files in the binary |
+//! | `/api/…` | JSON, as `/api/openapi.json` says |
+//! | `/api/live` | each record as it is written (server-sent events), where one process serves and records |
 //!
-//! Rendered on the server; the one script only asks whether something changed. Nothing that comes from a bucket or a
-//! URL is ever HTML, and a strict Content-Security-Policy stands behind that.
+//! It stands behind `spotter serve` and, without what only that has, behind a function's URL. Nothing that comes from a
+//! bucket or a URL is ever HTML here, and a strict Content-Security-Policy stands behind that.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
-use axum::http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH};
-use axum::http::{HeaderMap, StatusCode, Uri};
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use futures_util::{StreamExt, TryStreamExt};
-use serde::Serialize;
-use sha2::{Digest, Sha256};
+use axum::extract::DefaultBodyLimit;
+use axum::http::{StatusCode, Uri};
+use axum::routing::{MethodRouter, get, post};
+use futures_util::future::BoxFuture;
 use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, broadcast};
 
-use self::query::Params;
-use crate::encoding::hex;
-use crate::record::{Record, Status};
-use crate::records::{self, Records, RecordsError};
+use self::answer::Failure;
+use crate::classifier::Model;
+use crate::decode::Limits;
+use crate::objects::Objects;
+use crate::record::Record;
+use crate::records::Records;
 
-mod front;
-mod html;
+mod about;
+mod answer;
+mod assets;
+mod guard;
+mod journey;
+mod live;
 mod query;
+mod rows;
+mod samples;
+mod stats;
+mod uploads;
 
-pub use front::loopback_hosts;
+pub use guard::{Token, loopback_hosts};
 
-const HTML: &str = "text/html; charset=utf-8";
-const JSON: &str = "application/json";
-/// Changes of one object on its page.
-const HISTORY: usize = 200;
+/// JSON that people and the page send is short.
+const LARGEST_BODY: usize = 16 * 1024;
+/// Journeys at once: each holds an object and its pixels.
+const JOURNEYS: usize = 2;
+/// What open streams are granted at the end: a page that listens would keep it waiting forever.
+const GRACE: Duration = Duration::from_secs(2);
 
-/// What the page shows, and to whom.
+/// What the page shows, what it may do, and for whom.
 pub struct PageState {
     pub records: Arc<dyn Records>,
-    /// `name/version`: whose records are listed.
-    pub model: String,
-    /// What the model can say, in the manifest's order: links that filter.
-    pub labels: Vec<String>,
-    /// URL of the S3 endpoint, and a bucket in it: how to upload.
+    /// Whose records are listed, and what a journey goes through.
+    pub model: Arc<Model>,
+    pub objects: Arc<dyn Objects>,
+    pub limits: Limits,
+    /// Bytes of the largest object.
+    pub max_bytes: u64,
+    /// Where a browser reaches the bucket: scheme, host and port.
     pub s3_endpoint: String,
+    /// `None`: the page takes no uploads.
+    pub uploads: Option<Uploads>,
+    /// Gets each record as it is written; `None`: the page has to ask again.
+    pub live: Option<broadcast::Sender<Record>>,
+    /// `None`: there are no samples to load.
+    pub samples: Option<Samples>,
+    /// The `Host` headers that are answered, `name:port`; [`loopback_hosts`] makes the usual ones. `None`: whatever
+    /// stands in front answers to one name only.
+    pub hosts: Option<Vec<String>>,
+    /// What `/api` asks for; `None`: somebody else has checked, or everybody may.
+    pub token: Option<Token>,
+}
+
+/// Where the browser's uploads go.
+#[derive(Debug, Clone)]
+pub struct Uploads {
+    /// Those that name no bucket.
     pub bucket: String,
-    /// The `Host` headers that are answered, `name:port`; [`loopback_hosts`] makes the usual ones.
-    pub hosts: Vec<String>,
+    /// Whether others may be named.
+    pub any_bucket: bool,
+}
+
+/// Uploads the sample pictures and says how many; an error is a sentence.
+pub type Samples = Box<dyn Fn() -> BoxFuture<'static, Result<usize, String>> + Send + Sync>;
+
+/// What the handlers share.
+struct Shared {
+    page: PageState,
+    model: String,
+    journeys: Arc<Semaphore>,
+}
+
+type Route = (&'static str, &'static str, MethodRouter<Arc<Shared>>);
+
+/// Every question of the API: method, path, who answers.
+fn api() -> [Route; 9] {
+    [
+        ("get", "/api/about", get(about::about)),
+        ("get", "/api/records", get(rows::records)),
+        ("get", "/api/object", get(rows::object)),
+        ("get", "/api/stats", get(stats::stats)),
+        ("get", "/api/journey", get(journey::journey)),
+        ("get", "/api/live", get(live::live)),
+        ("get", "/api/openapi.json", get(about::openapi)),
+        ("post", "/api/uploads", post(uploads::upload)),
+        ("post", "/api/samples", post(samples::load)),
+    ]
 }
 
 pub fn router(state: PageState) -> Router {
-    let state = Arc::new(state);
-    Router::new()
-        .route("/", get(newest))
-        .route("/object", get(object))
-        .route("/api/records", get(api))
-        .route("/style.css", get(async |headers: HeaderMap| tagged(&headers, "text/css", html::STYLE)))
-        .route("/live.js", get(async |headers: HeaderMap| tagged(&headers, "text/javascript", html::SCRIPT)))
-        .fallback(async |uri: Uri| Failure::new(StatusCode::NOT_FOUND, format!("There is no page at {}.", uri.path())))
+    let shared =
+        Arc::new(Shared { model: state.model.id(), page: state, journeys: Arc::new(Semaphore::new(JOURNEYS)) });
+    let router = Router::new().route("/", get(assets::document)).route("/assets/{*path}", get(assets::asset));
+    let router = api().into_iter().fold(router, |router, (_, path, answer)| router.route(path, answer));
+    router
+        .fallback(async |uri: Uri| Failure::new(StatusCode::NOT_FOUND, format!("There is nothing at {}.", uri.path())))
         .method_not_allowed_fallback(async || {
-            Failure::new(StatusCode::METHOD_NOT_ALLOWED, "This page is only read: GET and HEAD.")
+            Failure::new(StatusCode::METHOD_NOT_ALLOWED, "This cannot be done here: /api/openapi.json says what can.")
         })
-        .layer(axum::middleware::from_fn_with_state(Arc::clone(&state), front::guard))
-        .with_state(state)
+        .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(&shared), guard::guard))
+        .with_state(shared)
 }
 
-/// Serves until `shutdown` is done, then finishes the answers under way.
+/// Serves until `shutdown` is done, then lets answers under way end, for a moment.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    axum::serve(listener, router).with_graceful_shutdown(shutdown).await
-}
-
-type Asked = Result<Query<Params>, QueryRejection>;
-
-async fn newest(State(state): State<Arc<PageState>>, headers: HeaderMap, asked: Asked) -> Result<Response, Failure> {
-    let params = params(asked)?;
-    let listing = params.listing(&state.model, 25, 200).map_err(Failure::bad_request)?;
-    let page = state.records.list(&listing).await?;
-    let mut sightings = Vec::with_capacity(page.records.len());
-    for record in page.records {
-        let since = since(&state, &record).await?;
-        sightings.push((record, since));
-    }
-    let older = page.next.map(|next| params.older(&next));
-    Ok(tagged(&headers, HTML, &html::newest(&state, &params, &sightings, older.as_deref())))
-}
-
-async fn object(State(state): State<Arc<PageState>>, headers: HeaderMap, asked: Asked) -> Result<Response, Failure> {
-    let params = params(asked)?;
-    let (Some(bucket), Some(key)) = (&params.bucket, &params.key) else {
-        return Err(Failure::bad_request("Name the object: /object?bucket=…&key=…".to_owned()));
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let ending = async {
+        shutdown.await;
+        drop(stop);
     };
-    let rows = records::history(&*state.records, bucket, key).take(HISTORY + 1).try_collect::<Vec<Record>>().await?;
-    if rows.is_empty() {
-        let message = format!("Nothing is known of s3://{bucket}/{key}: no record names it.");
-        return Err(Failure::new(StatusCode::NOT_FOUND, message));
-    }
-    let current = records::get(&*state.records, bucket, key, &state.model).await?;
-    Ok(tagged(&headers, HTML, &html::object(&state, bucket, key, &rows, current.as_ref(), HISTORY)))
-}
-
-async fn api(State(state): State<Arc<PageState>>, headers: HeaderMap, asked: Asked) -> Response {
-    #[derive(Serialize)]
-    struct Answer {
-        records: Vec<Record>,
-        next: Option<String>,
-    }
-    let answer = async {
-        let listing = params(asked)?.listing(&state.model, 100, 1_000).map_err(Failure::bad_request)?;
-        let page = state.records.list(&listing).await?;
-        let answer = Answer { records: page.records, next: page.next.as_ref().map(query::cursor) };
-        serde_json::to_string(&answer)
-            .map_err(|error| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
-    };
-    match answer.await {
-        Ok(body) => tagged(&headers, JSON, &body),
-        Err(failure) => {
-            let body = serde_json::json!({ "error": failure.message }).to_string();
-            (failure.status, [(CONTENT_TYPE, JSON)], body).into_response()
-        }
+    let graceful = axum::serve(listener, router).with_graceful_shutdown(ending);
+    tokio::select! {
+        ended = graceful.into_future() => ended,
+        () = async {
+            let _ = stopped.await; // dropped: it is time
+            tokio::time::sleep(GRACE).await;
+        } => Ok(()),
     }
 }
 
-fn params(asked: Asked) -> Result<Params, Failure> {
-    let Query(params) = asked.map_err(|error| Failure::bad_request(format!("{}.", error.body_text())))?;
-    Ok(params)
-}
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)] // a panic is a failed test
 
-/// What became of an object after a sighting of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Since {
-    Current,
-    Replaced,
-    Deleted,
-}
+    use std::collections::BTreeSet;
 
-async fn since(state: &PageState, record: &Record) -> Result<Since, RecordsError> {
-    if record.status == Status::VersionRemoved {
-        return Ok(Since::Current); // never the answer to anything, and nothing that could be replaced
-    }
-    let current = records::get(&*state.records, &record.bucket, &record.key, &state.model).await?;
-    Ok(match current {
-        Some(current) if current == *record => Since::Current,
-        Some(current) if current.status != Status::Deleted => Since::Replaced,
-        _ => Since::Deleted,
-    })
-}
+    use super::*;
 
-/// The answer with its ETag, or 304 where the browser has it already.
-fn tagged(asked: &HeaderMap, content_type: &'static str, body: &str) -> Response {
-    let tag = format!("\"{}\"", hex(&Sha256::digest(body)[..16]));
-    let known = asked.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    if known.flat_map(|value| value.split(',')).any(|known| known.trim().trim_start_matches("W/") == tag) {
-        return (StatusCode::NOT_MODIFIED, [(ETAG, tag)]).into_response();
-    }
-    ([(CONTENT_TYPE, content_type.to_owned()), (ETAG, tag)], body.to_owned()).into_response()
-}
-
-/// What goes to the browser instead of the page: one plain sentence.
-#[derive(Debug)]
-struct Failure {
-    status: StatusCode,
-    message: String,
-}
-
-impl Failure {
-    fn new(status: StatusCode, message: impl Into<String>) -> Failure {
-        Failure { status, message: message.into() }
-    }
-
-    fn bad_request(message: String) -> Failure {
-        Failure::new(StatusCode::BAD_REQUEST, message)
-    }
-}
-
-impl From<RecordsError> for Failure {
-    fn from(error: RecordsError) -> Failure {
-        match error {
-            RecordsError::Unavailable(why) => {
-                Failure::new(StatusCode::SERVICE_UNAVAILABLE, format!("The records cannot be reached now: {why}."))
-            }
-            RecordsError::Broken(why) => {
-                Failure::new(StatusCode::INTERNAL_SERVER_ERROR, format!("The records cannot be read: {why}."))
-            }
-        }
-    }
-}
-
-impl IntoResponse for Failure {
-    fn into_response(self) -> Response {
-        (self.status, [(CONTENT_TYPE, HTML)], html::failure(self.status, &self.message)).into_response()
+    #[test]
+    fn each_documented_path_is_there_and_each_path_is_documented() {
+        let document: serde_json::Value = serde_json::from_str(about::OPENAPI).unwrap();
+        let methods = |(path, methods): (&String, &serde_json::Value)| {
+            methods.as_object().unwrap().keys().map(|method| (method.clone(), path.clone())).collect::<Vec<_>>()
+        };
+        let documented: BTreeSet<_> = document["paths"].as_object().unwrap().iter().flat_map(methods).collect();
+        let routed = api().iter().map(|(method, path, _)| ((*method).to_owned(), (*path).to_owned())).collect();
+        assert_eq!(documented, routed);
     }
 }

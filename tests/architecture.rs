@@ -23,15 +23,17 @@ const MODULES: &[(&str, &[&str])] = &[
     ("notify", &["objects", "record", "records"]),
     ("pipeline", &["classifier", "decode", "event", "filter", "notify", "objects", "record", "records"]),
     ("backfill", &["event", "filter", "objects", "pipeline", "record", "records"]),
+    ("ask", &["encoding", "event", "record", "records"]),
     ("telemetry", &["event", "pipeline", "record"]),
     ("function", &["event", "pipeline", "telemetry"]),
     ("worker", &["function", "objects", "pipeline", "records"]),
     ("config", &["decode", "event", "filter", "notify", "objects", "records"]),
     ("local", &["encoding", "event", "function", "objects", "pipeline"]),
-    ("page", &["encoding", "event", "record", "records"]),
+    ("page", &["ask", "classifier", "decode", "encoding", "event", "objects", "preprocess", "record", "records"]),
     (
         "cli",
         &[
+            "ask",
             "backfill",
             "classifier",
             "config",
@@ -55,7 +57,7 @@ const MODULES: &[(&str, &[&str])] = &[
 const OWNED: &[(&str, &[&str])] = &[
     ("aws_config", &["objects/"]),
     ("aws_sdk_eventbridge", &["notify/aws.rs"]),
-    ("aws_sdk_s3", &["objects/", "local/client.rs", "cli/demo.rs"]),
+    ("aws_sdk_s3", &["objects/", "local/client.rs", "cli/samples.rs", "cli/demo.rs", "cli/serve.rs"]),
     ("aws_sdk_sns", &["notify/aws.rs"]),
     ("aws_sdk_sqs", &["notify/aws.rs", "worker/"]),
     ("aws_smithy_http_client", &["notify/webhook.rs"]),

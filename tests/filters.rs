@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use libtest_mimic::{Failed, Trial};
@@ -11,7 +12,9 @@ use spotter::decode::Limits;
 use spotter::event::EventBridgeKeys;
 use spotter::filter::{Filter, Glob};
 use spotter::function::Function;
-use spotter::objects::{FetchError, Head, ListedPage, Object, Objects, Pinned, S3Objects, Tag, TagError, Tagged};
+use spotter::objects::{
+    FetchError, Head, ListedPage, Object, Objects, Pinned, Presigned, S3Objects, Tag, TagError, Tagged, Upload,
+};
 use spotter::pipeline::{Outcome, Pipeline};
 use spotter::record::{Reason, Record};
 
@@ -48,6 +51,10 @@ impl Objects for Counting {
 
     async fn tag(&self, pinned: &Pinned, tags: &[Tag]) -> Result<Tagged, TagError> {
         self.bucket.tag(pinned, tags).await
+    }
+
+    async fn presign(&self, upload: &Upload, valid: Duration) -> Result<Presigned, FetchError> {
+        self.bucket.presign(upload, valid).await
     }
 }
 

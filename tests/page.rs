@@ -1,21 +1,34 @@
-//! The page of `spotter serve`, over HTTP as a browser speaks it.
+//! The page and its API, over HTTP as a browser speaks it.
 
 #![allow(clippy::unwrap_used)] // a panic is a failed test
 
 mod guard;
+mod journey;
+mod openapi;
 mod site;
+mod uploads;
 
 use futures_util::future::LocalBoxFuture;
 use libtest_mimic::Trial;
+use serde_json::json;
 use spotter::event::Timestamp;
 use spotter::record::{Guess, Order, Reason, Record, Status};
 
 use crate::harness;
 use guard::{
-    a_home_that_is_away_is_503, any_key_has_its_page, every_answer_has_the_headers, nothing_from_a_bucket_is_html,
-    other_hosts_are_refused, wrong_questions_get_plain_sentences,
+    a_home_that_is_away_is_said, a_token_is_asked_for_by_the_api_only, any_key_is_asked_for,
+    every_answer_has_the_headers, other_hosts_are_refused, other_sites_may_not_post,
+    wrong_questions_get_plain_sentences,
 };
-use site::{Answer, Site};
+use journey::{
+    a_journey_is_what_the_pipeline_does, what_is_not_there_has_no_journey, what_is_refused_says_where_and_why,
+};
+use openapi::Document;
+use site::Site;
+use uploads::{
+    a_browser_uploads_and_hears_of_the_record, an_upload_is_what_was_announced, an_upload_url_expires,
+    not_everything_may_be_uploaded, samples_are_loaded_where_there_are_some,
+};
 
 type Test = fn() -> LocalBoxFuture<'static, ()>;
 
@@ -25,23 +38,35 @@ macro_rules! tests {
 
 pub(crate) fn trials() -> Vec<Trial> {
     let all = tests![
-        an_empty_home_says_how_to_upload,
-        the_newest_stand_first_with_all_that_is_known,
-        labels_and_statuses_filter,
+        the_document_and_its_assets_are_static,
+        it_says_what_it_is,
+        records_are_asked_by_all_that_is_known,
         every_record_is_on_one_page,
-        the_api_pages_too,
-        what_is_no_longer_so_is_marked,
+        pages_stay_what_they_were_while_rows_are_added,
+        a_record_is_as_the_command_line_prints_it,
         an_object_has_its_history,
         a_long_history_is_cut_and_says_so,
-        nothing_from_a_bucket_is_html,
-        any_key_has_its_page,
+        stats_count,
+        what_has_not_changed_is_not_sent_again,
+        each_record_is_told_once_it_is_written,
+        who_is_too_slow_is_told_so,
+        answers_are_as_documented,
+        it_stops_when_told,
+        a_browser_uploads_and_hears_of_the_record,
+        an_upload_is_what_was_announced,
+        an_upload_url_expires,
+        not_everything_may_be_uploaded,
+        samples_are_loaded_where_there_are_some,
+        a_journey_is_what_the_pipeline_does,
+        what_is_refused_says_where_and_why,
+        what_is_not_there_has_no_journey,
+        any_key_is_asked_for,
         every_answer_has_the_headers,
         other_hosts_are_refused,
+        other_sites_may_not_post,
+        a_token_is_asked_for_by_the_api_only,
         wrong_questions_get_plain_sentences,
-        a_home_that_is_away_is_503,
-        what_has_not_changed_is_not_sent_again,
-        a_page_is_small,
-        it_stops_when_told,
+        a_home_that_is_away_is_said,
     ];
     let trials = all.into_iter().map(|(name, test)| {
         Trial::test(format!("page::{name}"), move || {
@@ -117,61 +142,89 @@ fn deleted(n: u32, key: &str) -> Record {
     }
 }
 
-async fn an_empty_home_says_how_to_upload() {
-    let site = Site::with([]).await;
-    let page = site.get("/").await;
-    assert_eq!(page.status, 200);
-    assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
-    assert!(page.body.starts_with("<!doctype html>\n<html lang=\"en\">"), "{}", page.body);
-    page.has("aws --endpoint-url http://127.0.0.1:9000 s3 cp 7.png s3://pictures/</code>");
-    page.lacks("<table>");
-
-    let none = site.get("/?label=7").await;
-    none.has("No record is listed as “7” yet.");
-    none.lacks("s3 cp");
-    assert_eq!(site.get("/api/records").await.body, r#"{"records":[],"next":null}"#);
-}
-
-async fn the_newest_stand_first_with_all_that_is_known() {
-    let site = Site::with([sighting(7, "a/7 blue.png"), unsure(8, "scribble.png"), rejected(9, "cut.jpg")]).await;
-    let page = site.get("/").await;
-    page.has("<h1>What digits/1 saw</h1>");
-    page.in_order(&["cut.jpg", "scribble.png", "a/7 blue.png"]);
-    let rows = page.rows();
-    let [cut, scribble, seven] = &rows[..] else { panic!("{rows:?}") };
-
-    assert!(seven.contains("<a href=\"/object?bucket=pictures&amp;key=a/7%20blue.png\">"), "{seven}");
-    assert!(
-        seven.contains("<img src=\"data:image/png;base64,iVBORyBhcyBmYXIgYXMgdGhlIHBhZ2Uga25vd3M=\" alt=\""),
-        "{seven}"
-    );
-    assert!(seven.contains("<span class=\"is classified\">classified</span>"), "{seven}");
-    assert!(seven.contains("<bdi>7</bdi></td>"), "{seven}");
-    assert!(seven.contains(">0.996<"), "{seven}");
-    assert!(seven.contains("<time datetime=\"2026-01-01T00:00:07.000Z\">2026-01-01 00:00:07</time>"), "{seven}");
-
-    assert!(scribble.contains("<bdi>8</bdi>?"), "{scribble}");
-    assert!(scribble.contains("<bdi>below threshold 0.80</bdi>"), "{scribble}");
-    assert!(cut.contains("<bdi>broken: JPEG ends at byte 512</bdi>"), "{cut}");
-    assert!(!cut.contains("<img"), "{cut}");
-}
-
-async fn labels_and_statuses_filter() {
-    let records =
-        [sighting(7, "seven.png"), sighting(8, "eight.png"), unsure(17, "seven-or-so.png"), deleted(20, "gone.png")];
-    let site = Site::with(records).await;
-    for (label, key) in [("7", "seven.png"), ("8", "eight.png"), ("unsure", "seven-or-so.png"), ("deleted", "gone.png")]
-    {
-        let page = site.get(&format!("/?label={label}")).await;
-        assert_eq!(page.rows().len(), 1, "{label}");
-        page.has(&format!("<bdi>{key}</bdi>"));
-        page.has(&format!("<a href=\"/?label={label}\" aria-current=\"page\">"));
-        let listed = site.get(&format!("/api/records?label={label}")).await.json();
-        assert_eq!(listed["records"].as_array().unwrap().len(), 1, "{label}");
-        assert_eq!(listed["records"][0]["key"], key);
+async fn the_document_and_its_assets_are_static() {
+    let site = Site::with([sighting(1, "1.png")]).await;
+    let document = site.get("/").await;
+    assert_eq!((document.status, document.header("content-type")), (200, Some("text/html; charset=utf-8")));
+    assert!(document.body.starts_with("<!doctype html>"), "{}", document.body);
+    for query in ["?label=7&status=unsure", "?view=review&object=s3://b/k", "?%00=%ff"] {
+        assert_eq!(site.get(&format!("/{query}")).await.body, document.body, "{query}");
     }
-    assert_eq!(site.get("/?label=").await.rows().len(), 3);
-    site.get("/").await.has("<a href=\"/\" aria-current=\"page\">All</a>");
+    let mut assets = 0;
+    for word in document.body.split('"').filter(|word| word.starts_with("/assets/")) {
+        let asset = site.get(word).await;
+        assert_eq!(asset.status, 200, "{word}");
+        let expected = match word.rsplit('.').next().unwrap() {
+            "js" => "text/javascript; charset=utf-8",
+            "css" => "text/css; charset=utf-8",
+            "svg" => "image/svg+xml",
+            other => panic!("no test of {other}"),
+        };
+        assert_eq!(asset.header("content-type"), Some(expected), "{word}");
+        assets += 1;
+    }
+    assert!(assets > 0 || !document.body.contains("<script"), "{}", document.body);
+    for none in ["/assets/", "/assets/no.js", "/assets/../openapi.json", "/assets/..%2fopenapi.json", "/index.html"] {
+        assert_eq!(site.get(none).await.status, 404, "{none}");
+    }
+}
+
+async fn it_says_what_it_is() {
+    let other = Record { model: "digits/2".into(), ..sighting(1, "1.png") };
+    let site = Site::with([sighting(1, "1.png"), other]).await;
+    let about = site.get("/api/about").await.json();
+    let labels: Vec<String> = (0..10).map(|digit| digit.to_string()).collect();
+    let expected = json!({
+        "version": env!("CARGO_PKG_VERSION"), "model": MODEL, "models": [MODEL, "digits/2"], "labels": labels,
+        "threshold": about["threshold"], "bucket": "pictures", "s3": site.s3_url, "uploads": true, "live": "sse",
+        "samples": false,
+    });
+    assert_eq!(about, expected);
+    assert!(about["threshold"].as_f64().is_some_and(|threshold| threshold > 0.0 && threshold < 1.0));
+
+    let elsewhere = Site::start(None, |page| (page.uploads, page.live) = (None, None)).await;
+    let about = elsewhere.get("/api/about").await.json();
+    assert_eq!((&about["uploads"], &about["live"], &about["bucket"]), (&json!(false), &json!("poll"), &json!(null)));
+    assert_eq!(elsewhere.get("/api/live").await.status, 404);
+    assert_eq!(
+        elsewhere.post("/api/uploads", &json!({"key": "a", "size": 1, "content_type": "image/png"})).await.status,
+        404
+    );
+}
+
+async fn records_are_asked_by_all_that_is_known() {
+    let elsewhere = Record { bucket: "scans".into(), ..sighting(28, "a/eight.png") };
+    let replaced = sighting(3, "seven.png");
+    let records = [
+        replaced,
+        sighting(7, "seven.png"),
+        sighting(8, "a/eight.png"),
+        unsure(17, "a/seven-or-so.png"),
+        rejected(18, "cut.jpg"),
+        deleted(20, "gone.png"),
+        elsewhere,
+    ];
+    let site = Site::with(records).await;
+    let (eight, either) = ("a/eight.png", "a/seven-or-so.png");
+    for (query, keys) in [
+        ("", &[eight, "cut.jpg", either, eight, "seven.png", "seven.png"][..]),
+        ("label=7", &["seven.png"]),
+        ("label=3&current=true", &[]),
+        ("label=3&current=false", &["seven.png"]),
+        ("label=unsure", &[either]),
+        ("label=deleted", &["gone.png"]),
+        ("status=deleted", &["gone.png"]),
+        ("status=rejected", &["cut.jpg"]),
+        ("status=classified&bucket=scans", &[eight]),
+        ("min_confidence=0.5", &[eight, eight, "seven.png", "seven.png"]),
+        ("max_confidence=0.5", &[either]),
+        ("prefix=a%2F&bucket=pictures", &[either, eight]),
+        ("since=2026-01-01T00:00:17Z&until=2026-01-01T00:00:18Z", &[either]),
+        ("label=&status=&since=&bucket=scans&cursor=&limit=", &[eight]),
+        ("model=digits/2", &[]),
+    ] {
+        assert_eq!(site.get(&format!("/api/records?{query}")).await.keys(), keys, "{query}");
+    }
 }
 
 fn many() -> Vec<Record> {
@@ -184,128 +237,197 @@ fn newest_first(numbers: impl DoubleEndedIterator<Item = u32>) -> Vec<String> {
 
 async fn every_record_is_on_one_page() {
     let site = Site::with(many()).await;
-    for (start, size, expected) in [
-        ("/", 25, newest_first(0..250)),
-        ("/?limit=200", 200, newest_first(0..250)),
-        ("/?label=3&limit=10", 10, newest_first((3..250).step_by(10))),
+    for (question, size, expected) in [
+        ("", 100, newest_first(0..250)),
+        ("limit=7", 7, newest_first(0..250)),
+        ("limit=1000", 1_000, newest_first(0..250)),
+        ("label=3&limit=10", 10, newest_first((3..250).step_by(10))),
+        (
+            "prefix=1&limit=10&current=true",
+            10,
+            newest_first((0..250).filter(|n| n.to_string().starts_with('1')).collect::<Vec<_>>().into_iter()),
+        ),
     ] {
-        let (mut keys, mut way) = (Vec::new(), Some(start.to_owned()));
-        while let Some(at) = way {
-            let page = site.get(&at).await;
-            assert_eq!(page.status, 200, "{at}");
+        let (mut keys, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = site.get(&format!("/api/records?{question}&cursor={}", site::encode(&cursor))).await;
             let on_it = page.keys();
-            assert!((1..=size).contains(&on_it.len()), "{at}: {on_it:?}");
+            assert!(on_it.len() <= size, "{question}: {on_it:?}");
             keys.extend(on_it);
-            way = page.older();
+            match page.next() {
+                Some(next) => cursor = next,
+                None => break,
+            }
         }
-        assert_eq!(keys, expected, "{start}");
+        assert_eq!(keys, expected, "{question}");
     }
 }
 
-async fn the_api_pages_too() {
+async fn pages_stay_what_they_were_while_rows_are_added() {
     let site = Site::with(many()).await;
-    let (mut keys, mut way) = (Vec::new(), "/api/records".to_owned());
-    loop {
-        let answer = site.get(&way).await;
-        assert_eq!(answer.header("content-type"), Some("application/json"));
-        let json = answer.json();
-        keys.extend(json["records"].as_array().unwrap().iter().map(|row| row["key"].as_str().unwrap().to_owned()));
-        let Some(next) = json["next"].as_str() else { break };
-        way = format!("/api/records?cursor={next}");
+    let mut keys = Vec::new();
+    let mut cursor = String::new();
+    for added in 1_000.. {
+        let page = site.get(&format!("/api/records?limit=20&cursor={}", site::encode(&cursor))).await;
+        keys.extend(page.keys());
+        match page.next() {
+            Some(next) => cursor = next,
+            None => break,
+        }
+        // One that is newer, and one that is late, before what was read.
+        site.write(&sighting(added, &format!("{added}.png"))).await;
     }
     assert_eq!(keys, newest_first(0..250));
-
-    let first = site.get("/api/records?limit=1").await;
-    let expected = concat!(
-        r#"{"records":[{"bucket":"pictures","key":"249.png","status":"classified","reason":null,"why":null,"#,
-        r#""label":"9","confidence":0.9961,"top":[{"label":"9","confidence":0.9961},"#,
-        r#"{"label":"1","confidence":0.0021}],"model":"digits/1","event_time":"2026-01-01T00:04:09.000Z","#,
-        r#""seq":"00000000000000F90000000000000000","version":"v249","version_id":"v249","etag":"etag-249","#,
-        r#""size":12345,"content_type":"image/png","width":640,"height":480}],"next":""#
-    );
-    assert!(first.body.starts_with(expected), "{}", first.body);
 }
 
-async fn what_is_no_longer_so_is_marked() {
-    let records = [
-        sighting(1, "stays.png"),
-        sighting(2, "replaced.png"),
-        unsure(3, "replaced.png"),
-        sighting(4, "gone.png"),
-        deleted(5, "gone.png"),
-    ];
-    let site = Site::with(records).await;
-    let rows = site.get("/").await.rows();
-    let [gone, newer, replaced, stays] = &rows[..] else { panic!("{rows:?}") };
-    assert!(gone.contains("class=\"past\"") && gone.contains("deleted since"), "{gone}");
-    assert!(replaced.contains("class=\"past\"") && replaced.contains("replaced since"), "{replaced}");
-    assert!(!newer.contains("since") && !newer.contains("past"), "{newer}");
-    assert!(!stays.contains("since") && !stays.contains("past"), "{stays}");
-    let deletes = site.get("/?label=deleted").await.rows();
-    assert!(!deletes[0].contains("since"), "{deletes:?}");
+async fn a_record_is_as_the_command_line_prints_it() {
+    let site = Site::with([sighting(249, "249.png")]).await;
+    let plain = site.get("/api/records?limit=1").await.body;
+    let record = serde_json::to_string(&sighting(249, "249.png")).unwrap();
+    let fields = record.strip_suffix('}').unwrap();
+    assert_eq!(plain, format!("{{\"records\":[{fields},\"corrected\":null}}],\"next\":null}}"));
+    let seen = site.get("/api/records?limit=1&seen=true").await.body;
+    let picture = "iVBORyBhcyBmYXIgYXMgdGhlIHBhZ2Uga25vd3M=";
+    assert_eq!(seen, format!("{{\"records\":[{fields},\"seen\":\"{picture}\",\"corrected\":null}}],\"next\":null}}"));
+    assert!(record.contains("\"confidence\":0.9961,"), "{record}");
 }
 
 async fn an_object_has_its_history() {
     let other = Record { model: "digits/2".into(), label: Some("4".into()), ..sighting(1, "7.png") };
     let records = [sighting(1, "7.png"), other, unsure(2, "7.png"), deleted(3, "7.png"), sighting(9, "7.png.bak")];
     let site = Site::with(records).await;
-    let page = site.get("/object?bucket=pictures&key=7.png").await;
-    assert_eq!(page.status, 200);
-    page.has("<h1><span class=\"bucket\">s3://pictures/</span><bdi>7.png</bdi></h1>");
-    let rows = page.rows();
-    assert_eq!(rows.len(), 4, "{rows:?}");
-    assert!(rows[0].contains("deleted") && rows[0].contains(">now<"), "{rows:?}");
-    assert!(rows[1].contains("v2") && rows[1].contains("<bdi>2</bdi>?") && rows[1].contains("past"), "{rows:?}");
-    assert!(rows[2].contains("digits/1") && rows[3].contains("digits/2"), "{rows:?}");
-    page.lacks("7.png.bak");
+    let object = site.get("/api/object?bucket=pictures&key=7.png").await.json();
+    let history = object["history"].as_array().unwrap();
+    let told: Vec<_> = history.iter().map(|row| (row["status"].as_str().unwrap(), row["model"].as_str())).collect();
+    let expected =
+        [("deleted", None), ("unsure", Some(MODEL)), ("classified", Some(MODEL)), ("classified", Some("digits/2"))];
+    assert_eq!(told, expected);
+    assert_eq!((&object["current"]["status"], &object["more"]), (&json!("deleted"), &json!(false)));
+    assert_eq!(history[1]["seen"], "iVBORyBhcyBmYXIgYXMgdGhlIHBhZ2Uga25vd3M=");
 
-    let plain = site.get("/object?bucket=pictures&key=7.png.bak").await;
-    for fact in ["640 × 480 pixels", "12345 bytes", "image/png", "etag-9", "<bdi>1</bdi> 0.002"] {
-        plain.has(fact);
-    }
-
-    let unknown = site.get("/object?bucket=pictures&key=no").await;
-    assert_eq!(unknown.status, 404);
-    unknown.has("Nothing is known of s3://pictures/no: no record names it.");
+    let unknown = site.get("/api/object?bucket=pictures&key=no").await;
+    assert_eq!((unknown.status, unknown.body.as_str()), (200, r#"{"current":null,"history":[],"more":false}"#));
 }
 
 async fn a_long_history_is_cut_and_says_so() {
     let site = Site::with((0..201).map(|n| sighting(n, "often.png"))).await;
-    let page = site.get("/object?bucket=pictures&key=often.png").await;
-    assert_eq!(page.rows().len(), 200);
-    page.has("These are the newest 200.");
-    page.has("<span class=\"mono\">v200</span>");
-    page.lacks("<span class=\"mono\">v0</span>");
+    let object = site.get("/api/object?bucket=pictures&key=often.png").await.json();
+    let history = object["history"].as_array().unwrap();
+    assert_eq!((history.len(), &object["more"]), (200, &json!(true)));
+    assert_eq!((&history[0]["version"], &history[199]["version"]), (&json!("v200"), &json!("v1")));
+    assert_eq!(object["current"], history[0]);
+}
+
+async fn stats_count() {
+    let records =
+        [sighting(7, "7.png"), sighting(17, "17.png"), unsure(8, "8.png"), rejected(9, "9.png"), deleted(20, "7.png")];
+    let site = Site::with(records).await;
+    let stats = site.get("/api/stats").await.json();
+    assert_eq!(stats["model"], MODEL);
+    assert_eq!(stats["rows"], 5);
+    assert_eq!(stats["by_status"], json!({"classified": 2, "unsure": 1, "rejected": 1, "deleted": 1}));
+    assert_eq!(stats["by_label"], json!({"7": 2, "unsure": 1, "rejected": 1, "deleted": 1}));
+    assert_eq!(stats["by_reason"], json!({"below_threshold": 1, "broken": 1}));
+    let some = site.get("/api/stats?since=2026-01-01T00:00:08Z&until=2026-01-01T00:00:10Z").await.json();
+    assert_eq!(some["rows"], 2);
 }
 
 async fn what_has_not_changed_is_not_sent_again() {
     let site = Site::with([sighting(1, "1.png")]).await;
-    for way in ["/", "/api/records", "/live.js"] {
-        let first = site.get(way).await;
+    for (way, n) in [("/", 2), ("/api/records", 3), ("/api/openapi.json", 4), ("/api/stats", 5), ("/api/about", 6)] {
+        let tag = site.get(way).await.header("etag").unwrap().to_owned();
         let again = async || {
-            let (host, tag) = (site.host(), first.header("etag").unwrap());
-            site.ask(&format!("GET {way} HTTP/1.1\r\nHost: {host}\r\nIf-None-Match: \"x\", W/{tag}\r\n")).await
+            let host = site.host();
+            site.ask(&format!("GET {way} HTTP/1.1\r\nHost: {host}\r\nIf-None-Match: \"x\", W/{tag}\r\n"), "").await
         };
-        let same: Answer = again().await;
-        assert_eq!((same.status, same.body.as_str()), (304, ""), "{way}");
-        site.write(&sighting(way.len() as u32 + 1, "2.png")).await;
-        assert_eq!(again().await.status, if way == "/live.js" { 304 } else { 200 }, "{way}");
+        let same = again().await;
+        assert_eq!((same.status, same.body.as_str(), same.header("etag")), (304, "", Some(tag.as_str())), "{way}");
+        site.write(&sighting(n, "2.png")).await;
+        let changes = ["/api/records", "/api/stats"].contains(&way);
+        assert_eq!(again().await.status, if changes { 200 } else { 304 }, "{way}");
     }
 }
 
-async fn a_page_is_small() {
-    // The seen picture of a digit has about 400 bytes.
-    let records = (0..25).map(|n| Record { seen: vec![7; 400], ..sighting(n, &format!("2026/01/{n}.png")) });
-    let site = Site::with(records).await;
-    let page = site.get("/").await;
-    assert_eq!(page.rows().len(), 25);
-    assert!(page.body.len() < 30_000, "{} bytes", page.body.len());
-    let assets = site.get("/style.css").await.body.len() + site.get("/live.js").await.body.len();
-    assert!(assets < 10_000, "{assets} bytes");
+async fn each_record_is_told_once_it_is_written() {
+    let site = Site::with([]).await;
+    let (mut one, mut other) = (site.listen().await, site.listen().await);
+    for record in [sighting(1, "\"><img src=x onerror=alert(1)>\n\ndata: {}\n\n.png"), rejected(2, "cut.jpg")] {
+        site.live.send(record.clone()).unwrap();
+        for stream in [&mut one, &mut other] {
+            let (event, data) = stream.event().await;
+            assert_eq!(event, "record");
+            let told: serde_json::Value = serde_json::from_str(&data).unwrap();
+            assert_eq!(told["key"], record.key);
+            assert_eq!(told["seen"].is_null(), record.seen.is_empty());
+            assert_eq!(told.as_object().unwrap().len(), 19);
+        }
+    }
 }
+
+async fn who_is_too_slow_is_told_so() {
+    let site = Site::with([]).await;
+    let mut stream = site.listen().await;
+    // Without an await between them: the stream's task may run on the other thread, so more than it can have taken.
+    let pictures = vec![7; 3_000_000];
+    for n in 0..40 {
+        site.live.send(Record { seen: pictures.clone(), ..sighting(n, "1.png") }).unwrap();
+    }
+    let mut missed = 0;
+    let mut heard = 0;
+    while missed + heard < 40 {
+        let (event, data) = stream.event().await;
+        match event.as_str() {
+            "lagged" => missed += data.parse::<u64>().unwrap(),
+            _ => heard += 1,
+        }
+    }
+    assert!(missed > 0 && heard > 0, "{missed} missed, {heard} heard");
+}
+
+async fn answers_are_as_documented() {
+    let other = Record { model: "digits/2".into(), label: Some("4".into()), ..sighting(1, "1.png") };
+    let records = [sighting(1, "1.png"), other, unsure(2, "2.png"), rejected(3, "3.png"), deleted(4, "4.png")];
+    let site = Site::with(records).await;
+    site.upload("8.bmp", &crate::cloud::sample("8.bmp").unwrap()).await;
+    let document = Document::of(&site).await;
+    for way in [
+        "/api/about",
+        "/api/records",
+        "/api/records?seen=true&limit=2",
+        "/api/records?status=deleted",
+        "/api/records?limit=0",
+        "/api/object?bucket=pictures&key=1.png",
+        "/api/object?bucket=pictures&key=no",
+        "/api/object",
+        "/api/stats",
+        "/api/stats?by=hour",
+        "/api/stats?since=x",
+        "/api/journey?bucket=pictures&key=8.bmp",
+        "/api/journey?bucket=pictures&key=4.png",
+        "/api/journey",
+    ] {
+        let answer = site.get(way).await;
+        document.check("get", way, answer.status, &answer.json());
+    }
+    for (way, sent) in [
+        ("/api/uploads", json!({"key": "a.png", "size": 3, "content_type": "image/png"})),
+        ("/api/uploads", json!({"key": "", "size": 3, "content_type": "image/png"})),
+        ("/api/uploads", json!({"key": "a", "size": MANY, "content_type": "image/png"})),
+        ("/api/uploads", json!({"key": "a", "size": 3, "content_type": "text/html"})),
+        ("/api/uploads", json!({"key": "a"})),
+        ("/api/samples", json!({})),
+    ] {
+        let answer = site.post(way, &sent).await;
+        document.check("post", way, answer.status, &answer.json());
+    }
+}
+
+/// Bytes.
+const MANY: u64 = 1 << 40;
 
 async fn it_stops_when_told() {
     let site = Site::with([]).await;
     assert_eq!(site.get("/").await.status, 200);
+    let _open = site.listen().await;
     site.stop().await;
 }

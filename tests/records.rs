@@ -5,6 +5,7 @@
 
 mod bucket;
 mod cassandra;
+mod corrections;
 mod frozen;
 mod home;
 mod processes;
@@ -21,12 +22,19 @@ use std::sync::Arc;
 use futures_util::future::LocalBoxFuture;
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use libtest_mimic::Trial;
+use spotter::ask::{self, By, Stats};
 use spotter::event::Timestamp;
 use spotter::record::{Guess, Order, Reason, Record, Status};
 use spotter::records::cassandra::Layout;
 use spotter::records::{self, Cursor, Listing, Page};
 
 use crate::harness;
+use corrections::{
+    a_correction_alone_answers_for_no_model, a_correction_is_of_one_version, a_correction_is_undone_and_given_again,
+    a_correction_outlives_the_models_next_write, a_correction_stands_beside_the_models,
+    a_listing_without_pictures_has_all_else, corrections_are_purged_with_their_object,
+    many_corrections_of_one_version_are_one_sighting, the_later_correction_holds_whichever_came_first,
+};
 use home::{Home, Place};
 use purge::{a_purged_object_is_forgotten_and_no_other, what_a_rewritten_row_left_is_purged_too};
 
@@ -36,7 +44,7 @@ macro_rules! tests {
     ($($name:ident),* $(,)?) => { [$((stringify!($name), (|home| Box::pin($name(home))) as Test)),*] };
 }
 
-const CONTRACT: [(&str, Test); 21] = tests![
+const CONTRACT: [(&str, Test); 30] = tests![
     every_field_comes_back,
     extremes_come_back,
     nothing_known_is_no_error,
@@ -58,6 +66,15 @@ const CONTRACT: [(&str, Test); 21] = tests![
     writers_at_once_lose_nothing,
     a_purged_object_is_forgotten_and_no_other,
     what_a_rewritten_row_left_is_purged_too,
+    a_correction_stands_beside_the_models,
+    a_correction_alone_answers_for_no_model,
+    the_later_correction_holds_whichever_came_first,
+    a_correction_is_undone_and_given_again,
+    a_correction_is_of_one_version,
+    a_correction_outlives_the_models_next_write,
+    many_corrections_of_one_version_are_one_sighting,
+    corrections_are_purged_with_their_object,
+    a_listing_without_pictures_has_all_else,
 ];
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -144,7 +161,7 @@ fn seq(number: u64) -> String {
 }
 
 fn everything(model: &str) -> Listing {
-    Listing { model: model.into(), label: None, since: None, until: None, limit: 100, after: None }
+    Listing { model: model.into(), label: None, since: None, until: None, limit: 100, seen: true, after: None }
 }
 
 impl Home {
@@ -249,7 +266,8 @@ async fn nothing_known_is_no_error(home: Arc<Home>) {
     assert_eq!(home.history("none").await, []);
     let Page { records, next } = home.records.list(&everything(MODEL)).await.unwrap();
     assert_eq!((records, next), (Vec::new(), None));
-    assert_eq!(records::stats(&*home.records, MODEL, None, None).await.unwrap(), records::Stats::default());
+    let nothing = Stats { model: MODEL.into(), ..Stats::default() };
+    assert_eq!(ask::stats(&*home.records, MODEL, None, None, By::Day).await.unwrap(), nothing);
 }
 
 async fn the_same_record_again_changes_nothing(home: Arc<Home>) {
@@ -474,15 +492,22 @@ async fn statistics_count_every_row_once(home: Arc<Home>) {
     rows.push(Record { model: "digits/2".into(), ..seen("5", "", 3, "") });
     home.write_all(&rows).await;
 
-    let stats = records::stats(&*home.records, MODEL, None, None).await.unwrap();
+    let stats = ask::stats(&*home.records, MODEL, None, None, By::Day).await.unwrap();
     let expected = serde_json::json!({
+        "model": MODEL,
         "rows": 1_101,
         "by_status": {"classified": 970, "unsure": 100, "rejected": 30, "deleted": 1},
         "by_label": {"1": 1, "7": 969, "unsure": 100, "rejected": 30, "deleted": 1},
         "by_reason": {"below_threshold": 100, "broken": 30},
+        "by_time": [{
+            "time": "1970-01-01T00:00:00.000Z",
+            "labels": {"1": 1, "7": 969, "unsure": 100, "rejected": 30, "deleted": 1},
+        }],
+        "confidence": [0, 0, 0, 0, 0, 0, 0, 0, 0, 1_070],
+        "accuracy": {"checked": 0, "agreed": 0, "by_label": {}, "by_day": {}},
     });
     assert_eq!(serde_json::to_value(&stats).unwrap(), expected);
-    let part = records::stats(&*home.records, MODEL, Some(Timestamp(95)), Some(Timestamp(105))).await.unwrap();
+    let part = ask::stats(&*home.records, MODEL, Some(Timestamp(95)), Some(Timestamp(105)), By::Day).await.unwrap();
     assert_eq!((part.rows, part.by_status[&Status::Unsure], part.by_status[&Status::Rejected]), (10, 5, 5));
 }
 

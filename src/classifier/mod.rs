@@ -17,7 +17,7 @@ pub use manifest::{Layout, Manifest, ModelError, Output};
 
 use crate::decode::{Channels, Picture};
 use crate::encoding::hex;
-use crate::preprocess::{Tensor, prepare};
+use crate::preprocess::{Found, Prepared, Tensor, find};
 
 const EMBEDDED_ONNX: &[u8] = include_bytes!("../../model/digits/model.onnx");
 /// Guesses that a reading keeps.
@@ -132,22 +132,39 @@ impl Model {
     /// # Errors
     /// Only if the network itself fails, which the check at loading makes unlikely.
     pub fn read(&self, picture: &Picture) -> Result<Reading, ModelError> {
-        let (channels, height, width) = self.manifest.input.dimensions();
-        let prepared = prepare(picture, &self.manifest.preprocess, height, width);
+        self.classify(self.find(picture).prepared())
+    }
+
+    /// The first half of [`Model::read`]: what of the picture the model is to see.
+    pub fn find<'a>(&'a self, picture: &'a Picture) -> Found<'a> {
+        let (_, height, width) = self.manifest.input.dimensions();
+        find(picture, &self.manifest.preprocess, height, width)
+    }
+
+    /// The second half of [`Model::read`].
+    ///
+    /// # Errors
+    /// As [`Model::read`].
+    pub fn classify(&self, prepared: Prepared) -> Result<Reading, ModelError> {
         let logits = self.logits(&prepared.tensor)?;
-        let probabilities = match self.manifest.output {
-            Output::Logits => softmax(&logits),
-            Output::Probabilities => logits.clone(),
-        };
-        let mut ranked: Vec<usize> = (0..probabilities.len()).collect();
-        ranked.sort_by(|&a, &b| probabilities[b].total_cmp(&probabilities[a]));
-        let top: Vec<Guess> = ranked
-            .into_iter()
-            .take(TOP_K)
-            .map(|i| Guess { label: self.manifest.labels[i].clone(), confidence: rounded(probabilities[i]) })
-            .collect();
+        let mut top = self.confidences(&logits);
+        top.truncate(TOP_K);
         let sure = top.first().is_some_and(|best| best.confidence >= self.manifest.threshold);
+        let Tensor { channels, width, .. } = prepared.tensor;
         Ok(Reading { top, sure, logits, seen: prepared.seen, seen_width: width, seen_channels: channels })
+    }
+
+    /// Every label with its confidence, most confident first, of the network's outputs.
+    pub fn confidences(&self, logits: &[f32]) -> Vec<Guess> {
+        let probabilities = match self.manifest.output {
+            Output::Logits => softmax(logits),
+            Output::Probabilities => logits.to_vec(),
+        };
+        let mut ranked: Vec<(&String, f32)> = self.manifest.labels.iter().zip(probabilities).collect();
+        ranked.sort_by(|(_, a), (_, b)| b.total_cmp(a));
+        let guess =
+            |(label, confidence): (&String, f32)| Guess { label: label.clone(), confidence: rounded(confidence) };
+        ranked.into_iter().map(guess).collect()
     }
 
     /// The network's outputs for one prepared input, one a label, as the network gives them.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::preprocess::prepare;
 use crate::preprocess::{Fit, Preprocess};
 
 fn blank() -> Picture {

@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{BucketVersioningStatus, VersioningConfiguration};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::net::TcpListener;
@@ -18,7 +17,7 @@ use tokio::net::TcpListener;
 use super::failure::Failure;
 use super::home;
 use super::output::{line, short_row, table};
-use super::samples::{SAMPLES, Sample, expected};
+use super::samples::{self, SAMPLES, expected};
 use crate::config::Settings;
 use crate::filter::Filter;
 use crate::function::{Answer, Function};
@@ -106,15 +105,10 @@ async fn change_the_bucket(s3: &Client) -> Result<(), String> {
     let request = s3.put_bucket_versioning().bucket(BUCKET).versioning_configuration(versioning);
     request.send().await.map_err(|error| unanswered(&error))?;
     let (_, other_content) = SAMPLES[0];
-    put(s3, &(OVERWRITTEN, other_content)).await?;
-    stream::iter(SAMPLES).map(Ok).try_for_each_concurrent(CONCURRENT, |sample| put(s3, sample)).await?;
+    samples::upload(s3, BUCKET, &(OVERWRITTEN, other_content)).await?;
+    samples::upload_all(s3, BUCKET).await?;
     s3.delete_object().bucket(BUCKET).key(DELETED).send().await.map_err(|error| unanswered(&error))?;
     Ok(())
-}
-
-async fn put(s3: &Client, (name, bytes): &Sample) -> Result<(), String> {
-    let request = s3.put_object().bucket(BUCKET).key(*name).body(ByteStream::from_static(bytes));
-    request.send().await.map(drop).map_err(|error| unanswered(&error))
 }
 
 async fn deliver(store: &Store, function: &Function, notifications: Vec<Notification>) -> Result<Tally, Failure> {

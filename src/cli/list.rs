@@ -51,7 +51,8 @@ impl List {
             check_label(label, settings)?;
         }
         let limit = self.limit.min(PAGE);
-        let listing = Listing { model, label: self.label, since: self.since, until: self.until, limit, after: None };
+        let List { label, since, until, .. } = self;
+        let listing = Listing { model, label, since, until, limit, seen: false, after: None };
         let mut rows = records::listed(&*records, listing);
         let mut printer = Printer::new(self.format.chosen())?;
         let mut left = self.limit;

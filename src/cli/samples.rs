@@ -1,6 +1,13 @@
 //! The sample pictures of `spotter demo`, drawn by `samples/draw.py`.
 
+use aws_sdk_s3::Client;
+use aws_sdk_s3::primitives::ByteStream;
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use crate::objects::unanswered;
 use crate::record::Status;
+
+const CONCURRENT: usize = 4;
 
 /// Name, bytes.
 pub(super) type Sample = (&'static str, &'static [u8]);
@@ -31,6 +38,16 @@ samples!(
     "truncated.jpg",
     "五.png",
 );
+
+pub(super) async fn upload_all(s3: &Client, bucket: &str) -> Result<(), String> {
+    let uploads = stream::iter(SAMPLES).map(Ok);
+    uploads.try_for_each_concurrent(CONCURRENT, |sample| upload(s3, bucket, sample)).await
+}
+
+pub(super) async fn upload(s3: &Client, bucket: &str, (name, bytes): &Sample) -> Result<(), String> {
+    let request = s3.put_object().bucket(bucket).key(*name).body(ByteStream::from_static(bytes));
+    request.send().await.map(drop).map_err(|error| unanswered(&error))
+}
 
 const EXPECTED: &str = include_str!("../../samples/expected.tsv");
 

@@ -5,26 +5,34 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
+use aws_sdk_s3::Client;
 use clap::Args;
 use futures_util::future::OptionFuture;
 use tokio::net::TcpListener;
+use tokio::sync::broadcast;
 
 use super::failure::Failure;
 use super::filter::FilterArgs;
 use super::handled;
 use super::output::{line, note};
+use super::samples::{self, SAMPLES};
 use super::signals::Signals;
 use super::webhook::WebhookArgs;
 use super::{env, home};
 use crate::config::Settings;
+use crate::function::Answer;
 use crate::local::{Credentials, Endpoint, Store, client, dispatch};
 use crate::objects::S3Objects;
-use crate::page::{self, PageState, loopback_hosts};
+use crate::page::{self, PageState, Samples, Uploads, loopback_hosts};
+use crate::pipeline::Outcome;
+use crate::record::Record;
 
 const OBJECTS_FOLDER: &str = "objects";
 const FIRST_BUCKET: &str = "pictures";
 const S3_PORT: u16 = 9000;
 const PAGE_PORT: u16 = 8080;
+/// Records that a page may be behind before it has to read them again.
+const LIVE_RECORDS: usize = 256;
 /// Ports that are tried after a usual one that is busy.
 const NEXT_PORTS: u16 = 20;
 
@@ -76,18 +84,29 @@ impl Serve {
         let named = settings.data.as_ref().map_or(String::new(), |data| format!(" --data '{}'", data.display()));
         note(&format!("other terminal:  eval \"$(spotter{named} env)\" && aws s3 cp 7.png s3://{FIRST_BUCKET}/"));
 
-        let objects = Arc::new(S3Objects::new(client(&s3_url, &credentials)));
+        let s3 = client(&s3_url, &credentials);
+        let objects = Arc::new(S3Objects::new(s3.clone()));
+        let (live, _) = broadcast::channel(LIVE_RECORDS);
         let router = page::router(PageState {
             records: records.clone(),
-            model: model.id(),
-            labels: model.manifest().labels.clone(),
+            model: model.clone(),
+            objects: objects.clone(),
+            limits: settings.limits,
+            max_bytes: settings.max_bytes,
             s3_endpoint: s3_url,
-            bucket: FIRST_BUCKET.into(),
-            hosts,
+            uploads: Some(Uploads { bucket: FIRST_BUCKET.into(), any_bucket: true }),
+            live: Some(live.clone()),
+            samples: Some(samples(s3)),
+            hosts: Some(hosts),
+            token: None,
         });
         let function = home::function(&settings, objects, records, model);
+        let answered = |answer: &Answer| {
+            handled::print(answer);
+            tell(&live, answer);
+        };
         let ended = tokio::select! {
-            never = dispatch::run(&store, &function, handled::print) => match never {},
+            never = dispatch::run(&store, &function, answered) => match never {},
             ended = page::serve(page, router, std::future::pending()) => ended.map_err(Failure::from),
             Some(()) = OptionFuture::from(webhook) => Ok(()),
             () = signals.next() => Ok(()),
@@ -96,6 +115,22 @@ impl Serve {
         // What was not delivered is still queued, and is delivered at the next start.
         forget(&env::endpoint_file(&data));
         ended
+    }
+}
+
+fn samples(s3: Client) -> Samples {
+    Box::new(move || {
+        let s3 = s3.clone();
+        Box::pin(async move { samples::upload_all(&s3, FIRST_BUCKET).await.map(|()| SAMPLES.len()) })
+    })
+}
+
+/// Every page that is open; there may be none.
+fn tell(live: &broadcast::Sender<Record>, answer: &Answer) {
+    for (_, handled) in &answer.objects {
+        if let Outcome::Recorded(record) = &handled.outcome {
+            let _ = live.send(Record::clone(record));
+        }
     }
 }
 

@@ -5,9 +5,9 @@ use clap::Args;
 use super::failure::Failure;
 use super::output::{Format, FormatArgs, line, table};
 use super::{home, list};
+use crate::ask::{self, By};
 use crate::config::Settings;
 use crate::event::Timestamp;
-use crate::records;
 
 #[derive(Debug, Args)]
 pub(super) struct Stats {
@@ -28,7 +28,7 @@ impl Stats {
     pub(super) async fn run(self, settings: &Settings) -> Result<(), Failure> {
         let records = home::records_to_ask(settings)?;
         let model = home::model_id(self.model, settings)?;
-        let stats = records::stats(&*records, &model, self.since, self.until).await?;
+        let stats = ask::stats(&*records, &model, self.since, self.until, By::Day).await?;
         let statuses = stats.by_status.iter().map(|(status, count)| ("status", status.as_str(), *count));
         let labels = stats.by_label.iter().map(|(label, count)| ("label", label.as_str(), *count));
         let reasons = stats.by_reason.iter().map(|(reason, count)| ("reason", *reason, *count));

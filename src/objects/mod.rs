@@ -1,14 +1,21 @@
 //! Fetching, listing and tagging objects: through the AWS SDK everywhere, pinned to the version that the event names.
 
 mod list;
+#[cfg(feature = "page")]
+mod presign;
 mod s3;
 mod tags;
+
+#[cfg(feature = "page")]
+use std::time::Duration;
 
 use async_trait::async_trait;
 
 use crate::event::Timestamp;
 
 pub use list::{Listed, ListedPage};
+#[cfg(feature = "page")]
+pub use presign::{Presigned, Upload};
 pub use s3::{DEFAULT_REGION, S3Objects, S3Settings, causes, sdk_config, unanswered};
 pub use tags::{MOST_TAGS, Tag, TagError, Tagged, tag_value};
 
@@ -28,6 +35,10 @@ pub trait Objects: Send + Sync {
     /// Makes `tags` those of the pinned version, beside the tags that it has under other names. The null version has
     /// only its ETag to be told by, so it is looked at just before: what replaces it in that moment is tagged too.
     async fn tag(&self, pinned: &Pinned, tags: &[Tag]) -> Result<Tagged, TagError>;
+
+    /// A request that uploads exactly this, for somebody who has no credentials.
+    #[cfg(feature = "page")]
+    async fn presign(&self, upload: &Upload, valid: Duration) -> Result<Presigned, FetchError>;
 }
 
 /// One version of one object: by version id, else by ETag (`If-Match`), else whatever is there.

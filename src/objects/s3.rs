@@ -15,6 +15,8 @@ use aws_sdk_s3::operation::{RequestId, get_object::GetObjectOutput, head_object:
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
 
 use super::{FetchError, Head, ListedPage, Object, Objects, Pinned, Tag, TagError, Tagged, list, tags};
+#[cfg(feature = "page")]
+use super::{Presigned, Upload, presign};
 use crate::event::{NULL_VERSION, Timestamp};
 
 /// Where no region is named: lookalikes take any, AWS says which it should have been.
@@ -143,6 +145,11 @@ impl Objects for S3Objects {
             }
         }
         tags::merge(&self.client, pinned, wanted).await
+    }
+
+    #[cfg(feature = "page")]
+    async fn presign(&self, upload: &Upload, valid: Duration) -> Result<Presigned, FetchError> {
+        presign::put(&self.client, upload, valid).await
     }
 }
 

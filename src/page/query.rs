@@ -1,120 +1,141 @@
 //! What stands behind the `?`: which records, and where to go on.
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use std::str::FromStr;
+use std::time::SystemTime;
+
+use axum::extract::Query;
+use axum::extract::rejection::QueryRejection;
 use serde::Deserialize;
 
-use crate::encoding::{hex, unhex};
+use super::answer::Failure;
+use crate::ask::{self, By, Question};
 use crate::event::Timestamp;
-use crate::record::{Order, Status};
-use crate::records::{Cursor, Listing};
+use crate::record::Status;
+use crate::records::Cursor;
 
-/// Everything but RFC 3986's unreserved characters, and `/`, which a query may hold, to keep keys readable.
-const VALUE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+pub(super) type Asked = Result<Query<Params>, QueryRejection>;
 
 /// All texts, so that what is wrong with one is said in our words. An empty one is none.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Params {
+    pub(super) model: Option<String>,
     pub(super) label: Option<String>,
-    pub(super) limit: Option<String>,
-    pub(super) cursor: Option<String>,
+    pub(super) status: Option<String>,
+    pub(super) min_confidence: Option<String>,
+    pub(super) max_confidence: Option<String>,
     pub(super) bucket: Option<String>,
     pub(super) key: Option<String>,
+    pub(super) prefix: Option<String>,
+    pub(super) since: Option<String>,
+    pub(super) until: Option<String>,
+    pub(super) current: Option<String>,
+    pub(super) seen: Option<String>,
+    pub(super) by: Option<String>,
+    pub(super) limit: Option<String>,
+    pub(super) cursor: Option<String>,
+}
+
+/// What an empty input of a form is: nothing.
+fn given(value: &Option<String>) -> Option<&str> {
+    value.as_deref().filter(|text| !text.is_empty())
 }
 
 impl Params {
-    /// The listing of `model` that is asked for; an error is a sentence.
-    pub(super) fn listing(&self, model: &str, limit: usize, most: usize) -> Result<Listing, String> {
-        let label = self.label.clone().filter(|label| !label.is_empty());
-        // Deletes and removals are no model's.
-        let of_none = [Status::Deleted, Status::VersionRemoved].iter().any(|of| label.as_deref() == Some(of.as_str()));
-        let limit = match self.limit.as_deref() {
-            None | Some("") => limit,
+    pub(super) fn of(asked: Asked) -> Result<Params, Failure> {
+        let Query(params) = asked?;
+        Ok(params)
+    }
+
+    /// The object that is named.
+    pub(super) fn object(&self) -> Result<(&str, &str), Failure> {
+        match (given(&self.bucket), given(&self.key)) {
+            (Some(bucket), Some(key)) => Ok((bucket, key)),
+            _ => Err(Failure::bad_request("Name the object: ?bucket=…&key=…")),
+        }
+    }
+
+    pub(super) fn limit(&self, usual: usize, most: usize) -> Result<usize, Failure> {
+        match given(&self.limit) {
+            None => Ok(usual),
             Some(text) => match text.parse() {
-                Ok(limit) if (1..=most).contains(&limit) => limit,
-                _ => return Err(format!("The limit '{text}' is not a number from 1 to {most}.")),
+                Ok(limit) if (1..=most).contains(&limit) => Ok(limit),
+                _ => Err(Failure::bad_request(format!("The limit '{text}' is not a number from 1 to {most}."))),
             },
-        };
-        let after = match self.cursor.as_deref() {
-            None | Some("") => None,
-            Some(text) => Some(parse_cursor(text).ok_or_else(|| {
-                format!("The cursor '{text}' is not one that an answer gave as its next; leave it out to start anew.")
-            })?),
-        };
-        let model = if of_none { String::new() } else { model.to_owned() };
-        Ok(Listing { model, label, since: None, until: None, limit, after })
-    }
-
-    /// The way to the page of the same listing that starts at `next`.
-    pub(super) fn older(&self, next: &Cursor) -> String {
-        let mut way = format!("/?cursor={}", encode(&cursor(next)));
-        for (name, value) in [("label", &self.label), ("limit", &self.limit)] {
-            if let Some(value) = value.as_deref().filter(|value| !value.is_empty()) {
-                way = format!("{way}&{name}={}", encode(value));
-            }
-        }
-        way
-    }
-}
-
-/// Percent-encoded for a query.
-pub(super) fn encode(value: &str) -> String {
-    utf8_percent_encode(value, VALUE).to_string()
-}
-
-/// Time, object, seq and version; the version is last because it may hold anything.
-pub(super) fn cursor(at: &Cursor) -> String {
-    let Order { seq, event_time, version } = &at.order;
-    format!("{}.{}.{seq}.{version}", event_time.0, hex(&at.object_hash))
-}
-
-fn parse_cursor(text: &str) -> Option<Cursor> {
-    let mut parts = text.splitn(4, '.');
-    let event_time = Timestamp(parts.next()?.parse().ok()?);
-    let object_hash = unhex(parts.next()?)?.try_into().ok()?;
-    let (seq, version) = (parts.next()?.to_owned(), parts.next()?.to_owned());
-    let order = Order { seq, event_time, version };
-    Some(Cursor { object_hash, order })
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)] // a panic is a failed test
-
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn a_cursor_comes_back(time: i64, hash: [u8; 16], seq in "[0-9A-F]{32}|", version in any::<String>()) {
-            let at = Cursor { object_hash: hash, order: Order { seq, event_time: Timestamp(time), version } };
-            prop_assert_eq!(parse_cursor(&cursor(&at)), Some(at));
-        }
-
-        #[test]
-        fn anything_as_a_cursor_is_read_or_refused(text in any::<String>()) {
-            parse_cursor(&text);
-        }
-
-        #[test]
-        fn an_encoded_value_comes_back(value in any::<String>()) {
-            let encoded = encode(&value);
-            let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~/%".contains(&b);
-            prop_assert!(encoded.bytes().all(plain), "{}", encoded);
-            prop_assert_eq!(percent_encoding::percent_decode_str(&encoded).decode_utf8().unwrap(), value);
         }
     }
 
-    #[test]
-    fn limits_are_bounded() {
-        let asked = |limit: &str| {
-            let params = Params { limit: Some(limit.into()), ..Params::default() };
-            params.listing("digits/1", 25, 200).map(|listing| listing.limit)
-        };
-        assert_eq!(asked(""), Ok(25));
-        assert_eq!(asked("200"), Ok(200));
-        for limit in ["0", "201", "-1", "x", "99999999999999999999"] {
-            assert_eq!(asked(limit), Err(format!("The limit '{limit}' is not a number from 1 to 200.")));
-        }
+    pub(super) fn cursor(&self) -> Result<Option<Cursor>, Failure> {
+        let Some(text) = given(&self.cursor) else { return Ok(None) };
+        let cursor = ask::parse_cursor(text).ok_or_else(|| {
+            Failure::bad_request(format!(
+                "The cursor '{text}' is not one that an answer gave as its next; leave it out to start anew."
+            ))
+        })?;
+        Ok(Some(cursor))
     }
+
+    pub(super) fn model<'a>(&'a self, served: &'a str) -> &'a str {
+        given(&self.model).unwrap_or(served)
+    }
+
+    pub(super) fn question(&self, served: &str) -> Result<Question, Failure> {
+        Ok(Question {
+            model: self.model(served).to_owned(),
+            label: given(&self.label).map(str::to_owned),
+            status: given(&self.status).map(status).transpose()?,
+            min_confidence: confidence("min_confidence", given(&self.min_confidence))?,
+            max_confidence: confidence("max_confidence", given(&self.max_confidence))?,
+            bucket: given(&self.bucket).map(str::to_owned),
+            prefix: given(&self.prefix).map(str::to_owned),
+            since: self.since()?,
+            until: self.until()?,
+            current: flag("current", given(&self.current))?,
+            seen: flag("seen", given(&self.seen))?,
+        })
+    }
+
+    pub(super) fn by(&self) -> Result<By, Failure> {
+        let Some(text) = given(&self.by) else { return Ok(By::Day) };
+        By::parse(text).ok_or_else(|| Failure::bad_request(format!("Statistics are by hour or day, not '{text}'.")))
+    }
+
+    pub(super) fn since(&self) -> Result<Option<Timestamp>, Failure> {
+        given(&self.since).map(when).transpose()
+    }
+
+    pub(super) fn until(&self) -> Result<Option<Timestamp>, Failure> {
+        given(&self.until).map(when).transpose()
+    }
+}
+
+fn status(text: &str) -> Result<Status, Failure> {
+    Status::parse(text).ok_or_else(|| {
+        let all = Status::ALL.map(Status::as_str).join(", ");
+        Failure::bad_request(format!("The status '{text}' is none of {all}."))
+    })
+}
+
+fn confidence(name: &str, text: Option<&str>) -> Result<Option<f32>, Failure> {
+    let Some(text) = text else { return Ok(None) };
+    match f32::from_str(text) {
+        Ok(confidence) if (0.0..=1.0).contains(&confidence) => Ok(Some(confidence)),
+        _ => Err(Failure::bad_request(format!("The {name} '{text}' is not a number from 0 to 1."))),
+    }
+}
+
+fn flag(name: &str, text: Option<&str>) -> Result<bool, Failure> {
+    match text {
+        Some("true") => Ok(true),
+        None | Some("false") => Ok(false),
+        Some(other) => Err(Failure::bad_request(format!("{name} is true or false, not '{other}'."))),
+    }
+}
+
+fn when(text: &str) -> Result<Timestamp, Failure> {
+    ask::when(text, now()).map_err(|why| Failure::bad_request(format!("{why}.")))
+}
+
+pub(super) fn now() -> Timestamp {
+    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX))
 }

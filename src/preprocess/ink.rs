@@ -18,14 +18,31 @@ const EDGE: f32 = 0.4;
 /// MNIST's middle 98 % are 1.4 to 4.4, its median is 2.4.
 const STROKE: (f32, f32) = (1.9, 3.8);
 
-/// `height` x `width` pixels, ink 255, paper 0. All paper where there is no ink.
-pub(super) fn prepare(picture: &Picture, fit: usize, height: usize, width: usize) -> Vec<u8> {
+/// What is drawn in a picture, before it is fitted.
+#[derive(Debug, Clone)]
+pub(super) enum Ink {
+    None,
+    /// The picture is what [`fitted`] would make, at the size that was asked for.
+    Fitted(Vec<u8>),
+    /// The character's ink, cropped; 1 is full strength.
+    Found(Plane),
+}
+
+/// The ink of a picture that is to be `height` x `width` pixels.
+pub(super) fn find(picture: &Picture, fit: usize, height: usize, width: usize) -> Ink {
     if let Some(ready) = already_fitted(picture, fit, height, width) {
-        return ready;
+        return Ink::Fitted(ready);
     }
     let whole = Area { left: 0, top: 0, right: picture.width as usize, bottom: picture.height as usize };
-    let Some(character) = closest_look(picture, whole) else {
-        return vec![0; height * width];
+    closest_look(picture, whole).map_or(Ink::None, Ink::Found)
+}
+
+/// `height` x `width` pixels, ink 255, paper 0. All paper where there is no ink.
+pub(super) fn fitted(ink: Ink, fit: usize, height: usize, width: usize) -> Vec<u8> {
+    let character = match ink {
+        Ink::None => return vec![0; height * width],
+        Ink::Fitted(ready) => return ready,
+        Ink::Found(character) => character,
     };
     let (character, scale) = with_usual_stroke(character, fit);
     let centre = centre_of_mass(&character);
@@ -37,7 +54,7 @@ pub(super) fn prepare(picture: &Picture, fit: usize, height: usize, width: usize
     fitted.values.iter().map(|value| (value * gain * 255.0).round().clamp(0.0, 255.0) as u8).collect()
 }
 
-/// The picture itself, light on dark, where it is already what `prepare` would make: of the right size, the ink's
+/// The picture itself, light on dark, where it is already what [`fitted`] would make: of the right size, the ink's
 /// longer side as fitted, its mass in the middle. So MNIST's own pictures come through as they are.
 fn already_fitted(picture: &Picture, fit: usize, height: usize, width: usize) -> Option<Vec<u8>> {
     if (picture.width as usize, picture.height as usize) != (width, height) {

@@ -47,10 +47,14 @@ pub fn verdict(bytes: &[u8], model: &Model, limits: Limits) -> Verdict {
     Verdict {
         status: if sure { Status::Classified } else { Status::Unsure },
         reason: (!sure).then_some(Reason::BelowThreshold),
-        why: if sure { String::new() } else { format!("below threshold {:?}", model.manifest().threshold) },
+        why: if sure { String::new() } else { below_threshold(model) },
         dimensions,
         reading: Some(reading),
     }
+}
+
+pub(crate) fn below_threshold(model: &Model) -> String {
+    format!("below threshold {:?}", model.manifest().threshold)
 }
 
 /// What fails on one picture fails on it each time: an answer to record, not one to try again.
@@ -149,7 +153,8 @@ fn seen(reading: &Reading) -> Vec<u8> {
     Vec::new()
 }
 
-fn png(pixels: &[u8], width: usize, channels: usize) -> Result<Vec<u8>, png::EncodingError> {
+/// 8 bits, interleaved, one channel or three.
+pub(crate) fn png(pixels: &[u8], width: usize, channels: usize) -> Result<Vec<u8>, png::EncodingError> {
     let height = pixels.len() / (width * channels);
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, width as u32, height as u32);

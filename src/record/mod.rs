@@ -1,6 +1,7 @@
 //! The record: a pure function of (event, object bytes, model). No clock, no random id: a retry or a duplicate
 //! makes the same row again.
 
+mod correction;
 mod json;
 mod make;
 
@@ -8,15 +9,20 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::classifier::Guess;
 use crate::event::{NULL_VERSION, ObjectEvent, Timestamp};
+pub use correction::HUMAN;
 pub use make::{Subject, Verdict, of_picture, of_removal, of_verdict, too_large, unaddressable, verdict};
+#[cfg(feature = "page")]
+pub(crate) use make::{below_threshold, png};
 
-/// One row: what one model saw in one version of one object, or that the version or object went away.
+/// One row: what one model saw in one version of one object, what a person said of it, or that the version or object
+/// went away.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Record {
     pub bucket: String,
     pub key: String,
     pub order: Order,
-    /// `name/version` of the model; empty for [`Status::Deleted`] and [`Status::VersionRemoved`].
+    /// `name/version` of the model, `human@` and the time of a correction; empty for [`Status::Deleted`] and
+    /// [`Status::VersionRemoved`].
     pub model: String,
     pub status: Status,
     pub reason: Option<Reason>,

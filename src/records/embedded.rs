@@ -17,8 +17,10 @@ use crate::record::{Guess, Order, Reason, Record, Status};
 /// `PRAGMA application_id`: "SPOT".
 const APPLICATION: i32 = 0x5350_4f54;
 /// `PRAGMA user_version`: what `schema/sqlite.sql` makes.
-const SCHEMA_VERSION: i32 = 1;
+const SCHEMA_VERSION: i32 = 2;
 const SCHEMA: &str = include_str!("../../schema/sqlite.sql");
+/// What leads to a version of the schema from the one before.
+const MIGRATIONS: [(i32, &str); 1] = [(2, include_str!("../../schema/migrations/2.sql"))];
 
 /// How long a statement waits for another process's write.
 const BUSY: Duration = Duration::from_secs(10);
@@ -76,16 +78,23 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// Checks whose file it is, turns it to WAL mode and makes the tables.
+/// Checks whose file it is, turns it to WAL mode and makes the tables, or brings them up to date.
 fn prepare(connection: &mut Connection, path: &Path) -> Result<(), RecordsError> {
     let at = |error| explain(path, error);
     check_version(connection, path)?;
     use_wal(connection).map_err(at)?;
     // Another process may be making the tables too: whoever gets the lock first does.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(at)?;
-    if check_version(&transaction, path)? == 0 {
+    let version = check_version(&transaction, path)?;
+    if version == 0 {
         transaction.execute_batch(SCHEMA).map_err(at)?;
         transaction.pragma_update(None, "application_id", APPLICATION).map_err(at)?;
+    } else {
+        for (_, sql) in MIGRATIONS.iter().filter(|(to, _)| *to > version) {
+            transaction.execute_batch(sql).map_err(at)?;
+        }
+    }
+    if version != SCHEMA_VERSION {
         transaction.pragma_update(None, "user_version", SCHEMA_VERSION).map_err(at)?;
     }
     transaction.commit().map_err(at)
@@ -249,12 +258,14 @@ fn rows(connection: &Connection, bucket: &str, key: &str, after: Option<&Record>
     found.collect()
 }
 
-fn list_sql(by_label: bool) -> String {
+fn list_sql(by_label: bool, seen: bool) -> String {
+    let columns = COLUMNS.replace(" model,", " listed_model,");
+    let columns = if seen { columns } else { columns.replace(" seen", " x''") };
     // Named, because the planner takes `by_time` for a label too and would read every other label.
     let (index, label) = if by_label { ("by_label", "listed_as = :label") } else { ("by_time", ":label IS NULL") };
     format!(
-        "SELECT {COLUMNS} FROM records INDEXED BY {index} WHERE model = :model AND {label} AND event_time >= :since \
-         AND (event_time, object_hash, seq, version) < (:event_time, :object_hash, :seq, :version) \
+        "SELECT {columns} FROM records INDEXED BY {index} WHERE listed_model = :model AND {label} \
+         AND event_time >= :since AND (event_time, object_hash, seq, version) < (:event_time, :object_hash, :seq, :version) \
          ORDER BY event_time DESC, object_hash DESC, seq DESC, version DESC LIMIT :limit"
     )
 }
@@ -272,11 +283,14 @@ fn list(connection: &Connection, listing: &Listing) -> rusqlite::Result<Page> {
         ":version": end.version,
         ":limit": i64::try_from(limit.saturating_add(1)).unwrap_or(i64::MAX),
     };
-    let mut statement = connection.prepare_cached(&list_sql(listing.label.is_some()))?;
+    let mut statement = connection.prepare_cached(&list_sql(listing.label.is_some(), listing.seen))?;
     let mut records: Vec<Record> = statement.query_map(params, record)?.collect::<rusqlite::Result<_>>()?;
     let more = records.len() > limit;
     records.truncate(limit);
-    Ok(Page { next: records.last().filter(|_| more).map(Cursor::of), records })
+    let next = records.last().filter(|_| more).map(Cursor::of);
+    // Several corrections of one version are one sighting, as in Cassandra's logs.
+    records.dedup_by(|a, b| (&a.bucket, &a.key, &a.order) == (&b.bucket, &b.key, &b.order));
+    Ok(Page { next, records })
 }
 
 #[async_trait]

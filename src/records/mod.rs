@@ -5,7 +5,7 @@ pub mod cassandra;
 pub mod embedded;
 pub mod reader;
 
-pub use reader::{Stats, current, get, history, is_current, listed, newest, of_version, stats};
+pub use reader::{correction_of, current, get, history, is_current, listed, newest, of_version};
 
 use std::time::Instant;
 
@@ -34,6 +34,9 @@ pub trait Records: Send + Sync {
 
     /// One page of the rows of one model, newest first. A page may be shorter than asked: [`Page::next`] says
     /// whether it was the last.
+    ///
+    /// Corrections are listed as [`HUMAN`](crate::record::HUMAN)'s, one row a version, and one of each label that it was
+    /// given: only the object's rows say which correction holds ([`correction_of`]).
     async fn list(&self, listing: &Listing) -> Result<Page, RecordsError>;
 
     /// Removes every row of an object, of every model, from every table, and says how many it had. An event of it that
@@ -45,7 +48,8 @@ pub trait Records: Send + Sync {
 /// Which rows, in the order (event time, [`object_hash`], seq, version), greatest first.
 #[derive(Debug, Clone)]
 pub struct Listing {
-    /// Exactly as in the rows: `name/version` lists what that model saw, `''` lists deletes and removals.
+    /// As [`Record::listed_model`]: `name/version` lists what that model saw, `human` what people corrected, `''` deletes
+    /// and removals.
     pub model: String,
     /// As [`Record::listed_as`]; `None` is every one.
     pub label: Option<String>,
@@ -55,6 +59,8 @@ pub struct Listing {
     pub until: Option<Timestamp>,
     /// Rows a page; 0 counts as 1.
     pub limit: usize,
+    /// Without it the rows come with an empty `seen`, and no picture is sent.
+    pub seen: bool,
     pub after: Option<Cursor>,
 }
 

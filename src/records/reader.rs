@@ -1,18 +1,14 @@
-//! From rows to answers: what an object is now, its history, what a listing holds, and how much of each.
+//! From rows to answers: what an object is now, its history, and what a listing holds.
 //!
 //! Rows arrive in any order and twice; an answer depends only on which rows there are.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
-use serde::Serialize;
 
 use super::{Listing, Records, RecordsError};
-use crate::event::{NULL_VERSION, Timestamp};
-use crate::record::{Record, Status};
-
-/// Rows that [`stats`] asks for at a time.
-const STATS_PAGE: usize = 1_000;
+use crate::event::NULL_VERSION;
+use crate::record::{Order, Record, Status};
 
 /// What an object is to `model`, from its rows, newest first: the newest row of that model, or the newest delete,
 /// whose version was not removed since. `None`: nothing known, or every version is gone.
@@ -23,6 +19,13 @@ pub fn current(newest_first: impl IntoIterator<Item = Record>, model: &str) -> O
 
 fn answers(row: &Record, model: &str) -> bool {
     row.status == Status::Deleted || row.model == model
+}
+
+/// What people say last of one version, from its object's rows in any order; `None` where they say nothing, or took
+/// it back.
+pub fn correction_of(rows: impl IntoIterator<Item = Record>, order: &Order) -> Option<Record> {
+    let corrections = rows.into_iter().filter(|row| row.is_correction() && row.order == *order);
+    corrections.max_by_key(Record::corrected_at).filter(|last| last.label.is_some())
 }
 
 /// Versions that the rows seen so far, which are newer, say are gone for good. Removing a delete marker is an undelete.
@@ -51,20 +54,22 @@ pub async fn get(records: &dyn Records, bucket: &str, key: &str, model: &str) ->
     first(records, bucket, key, |row| removals.leave(row) && answers(row, model)).await
 }
 
-/// The newest row that stands, whichever model's.
+/// The newest row that stands, whichever model's; corrections aside.
 pub async fn newest(records: &dyn Records, bucket: &str, key: &str) -> Result<Option<Record>, RecordsError> {
     let mut removals = Removals::default();
-    first(records, bucket, key, |row| removals.leave(row)).await
+    first(records, bucket, key, |row| removals.leave(row) && !row.is_correction()).await
 }
 
-/// The newest row of one version, whichever model's.
+/// The newest row of one version, whichever model's; corrections aside.
 pub async fn of_version(
     records: &dyn Records,
     bucket: &str,
     key: &str,
     version: &str,
 ) -> Result<Option<Record>, RecordsError> {
-    first(records, bucket, key, |row| row.status != Status::VersionRemoved && row.order.version == version).await
+    let of_version =
+        |row: &Record| row.status != Status::VersionRemoved && !row.is_correction() && row.order.version == version;
+    first(records, bucket, key, of_version).await
 }
 
 async fn first(
@@ -111,49 +116,9 @@ fn rows_of(page: Vec<Record>) -> impl stream::Stream<Item = Result<Record, Recor
 }
 
 /// Whether a listed row is still what its object is to `model`. A row that was written again with other content
-/// (a model whose threshold changed under the same version) is not.
+/// (a model whose threshold changed under the same version) is not. `seen`, which a listing may leave out, does not
+/// count.
 pub async fn is_current(records: &dyn Records, row: &Record, model: &str) -> Result<bool, RecordsError> {
-    Ok(get(records, &row.bucket, &row.key, model).await?.as_ref() == Some(row))
-}
-
-/// How many rows of each kind.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Stats {
-    pub rows: u64,
-    pub by_status: BTreeMap<Status, u64>,
-    /// As [`Record::listed_as`].
-    pub by_label: BTreeMap<String, u64>,
-    /// As [`crate::record::Reason::as_str`].
-    pub by_reason: BTreeMap<&'static str, u64>,
-}
-
-impl Stats {
-    fn count(&mut self, row: &Record) {
-        self.rows += 1;
-        *self.by_status.entry(row.status).or_default() += 1;
-        *self.by_label.entry(row.listed_as().to_owned()).or_default() += 1;
-        if let Some(reason) = row.reason {
-            *self.by_reason.entry(reason.as_str()).or_default() += 1;
-        }
-    }
-}
-
-/// Counts the sightings of one model, and all deletes and removals beside them, from `since` (inclusive) to `until`
-/// (exclusive). Reads them all, a page at a time.
-pub async fn stats(
-    records: &dyn Records,
-    model: &str,
-    since: Option<Timestamp>,
-    until: Option<Timestamp>,
-) -> Result<Stats, RecordsError> {
-    let mut stats = Stats::default();
-    let models = if model.is_empty() { vec![""] } else { vec![model, ""] };
-    for model in models {
-        let listing = Listing { model: model.to_owned(), label: None, since, until, limit: STATS_PAGE, after: None };
-        let mut rows = listed(records, listing);
-        while let Some(row) = rows.try_next().await? {
-            stats.count(&row);
-        }
-    }
-    Ok(stats)
+    let current = get(records, &row.bucket, &row.key, model).await?;
+    Ok(current.is_some_and(|current| Record { seen: row.seen.clone(), ..current } == *row))
 }

@@ -11,6 +11,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
+use spotter::event::Timestamp;
+use spotter::record::{HUMAN, Record};
 use spotter::records::cassandra::{Cassandra, CassandraConfig, Login, Tls, Wanted};
 use spotter::records::{self, Records, RecordsError};
 
@@ -299,7 +301,11 @@ async fn roles(node: &'static Secure) -> Result<(), Failed> {
     let reader = config(&format!("{keyspace}_reader"), "change me");
     round_trip(&function).await?;
     let row = seen("b", &seq(1), 1, "");
+    let corrects = Cassandra::new(function.clone());
+    let correction = Record::correction(&seen("a", &seq(1), 1, ""), Some("1"), Timestamp(1));
+    corrects.write(&correction, harness::deadline()).await?;
     let reads = Cassandra::new(reader.clone());
+    assert_eq!(reads.list(&everything(HUMAN)).await?.records.len(), 1);
     assert!(records::get(&reads, "pictures", "a", MODEL).await?.is_some());
     assert_eq!(reads.list(&everything(MODEL)).await?.records.len(), 1);
     // Who has seen that it may not write is not available for it, until it may.

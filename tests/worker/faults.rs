@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use spotter::objects::{FetchError, Head, ListedPage, Object, Objects, Pinned, S3Objects, Tag, TagError, Tagged};
+use spotter::objects::{
+    FetchError, Head, ListedPage, Object, Objects, Pinned, Presigned, S3Objects, Tag, TagError, Tagged, Upload,
+};
 use spotter::record::Record;
 use spotter::records::embedded::Embedded;
 use spotter::records::{Listing, Page, Records, RecordsError};
@@ -83,5 +85,9 @@ impl Objects for Slow {
 
     async fn tag(&self, pinned: &Pinned, tags: &[Tag]) -> Result<Tagged, TagError> {
         self.bucket.tag(pinned, tags).await
+    }
+
+    async fn presign(&self, upload: &Upload, valid: Duration) -> Result<Presigned, FetchError> {
+        self.bucket.presign(upload, valid).await
     }
 }

@@ -196,7 +196,7 @@ impl Cassandra {
         let slot = ready.layout.slot(record.order.event_time);
         let by_object = row::ByObject::of(record);
         let by_time = row::ByTime {
-            row: row::ByObject::of(record),
+            row: row::ByObject::listed(record),
             slot: CqlTimestamp(slot),
             shard: ready.layout.shard(&hash),
             object_hash: hash,

@@ -17,6 +17,7 @@ use scylla::value::CqlTimestamp;
 use super::errors::At;
 use super::schema::Layout;
 use super::{CassandraConfig, session};
+use crate::record::HUMAN;
 use crate::records::{RecordsError, object_hash};
 
 /// Partitions that are looked through at once.
@@ -60,6 +61,8 @@ pub(super) async fn purge(config: &CassandraConfig, bucket: &str, key: &str) -> 
     }
     // Last: as long as it has rows, the object is known not to be forgotten yet.
     removed.extend(purge.by_object(bucket, key).await?);
+    // The logs' sighting of corrections is no row of its own.
+    removed.retain(|(_, _, _, model)| model != HUMAN);
     Ok(removed.len() as u64)
 }
 

@@ -9,6 +9,9 @@ use crate::record::{Guess, Order, Reason, Record, Status};
 /// The columns that [`Read`] takes, and every column of `by_object`.
 pub(super) const COLUMNS: &str = "bucket, key, seq, event_time, version, model, status, reason, why, label, \
                                   confidence, top, width, height, size, content_type, etag, version_id, seen";
+/// What [`Unseen`] takes.
+pub(super) const UNSEEN: &str = "bucket, key, seq, event_time, version, model, status, reason, why, label, \
+                                 confidence, top, width, height, size, content_type, etag, version_id";
 
 /// A row of `by_object`.
 ///
@@ -57,6 +60,11 @@ pub(super) struct ByLabel<'a> {
 }
 
 impl<'a> ByObject<'a> {
+    /// As the logs have it.
+    pub(super) fn listed(record: &'a Record) -> ByObject<'a> {
+        ByObject { model: record.listed_model(), ..ByObject::of(record) }
+    }
+
     pub(super) fn of(record: &'a Record) -> ByObject<'a> {
         let text = |text: &'a Option<String>| MaybeUnset::from_option(text.as_deref());
         ByObject {
@@ -83,9 +91,30 @@ impl<'a> ByObject<'a> {
     }
 }
 
-/// A row of any of the three tables.
-#[derive(DeserializeRow)]
-pub(super) struct Read {
+macro_rules! columns {
+    ($($name:ident: $kind:ty,)*) => {
+        /// A row of any of the three tables.
+        #[derive(DeserializeRow)]
+        pub(super) struct Read {
+            $($name: $kind,)*
+            seen: Vec<u8>,
+        }
+
+        /// The same without the picture.
+        #[derive(DeserializeRow)]
+        pub(super) struct Unseen {
+            $($name: $kind,)*
+        }
+
+        impl From<Unseen> for Read {
+            fn from(row: Unseen) -> Read {
+                Read { $($name: row.$name,)* seen: Vec::new() }
+            }
+        }
+    };
+}
+
+columns! {
     bucket: String,
     key: String,
     seq: String,
@@ -104,7 +133,6 @@ pub(super) struct Read {
     content_type: Option<String>,
     etag: Option<String>,
     version_id: Option<String>,
-    seen: Vec<u8>,
 }
 
 impl Read {

@@ -14,6 +14,7 @@ use scylla::client::caching_session::{CachingSession, CachingSessionBuilder};
 use scylla::client::execution_profile::ExecutionProfile;
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
+use scylla::deserialize::row::DeserializeRow;
 use scylla::errors::{ExecutionError, NewSessionError, RequestAttemptError};
 use scylla::policies::address_translator::AddressTranslator;
 use scylla::policies::host_filter::HostFilter;
@@ -30,7 +31,7 @@ use super::CassandraConfig;
 use super::errors::At;
 use super::moment::Moment;
 use super::nodes::{Nodes, ambiguous};
-use super::row::{COLUMNS, Read};
+use super::row::{COLUMNS, Read, UNSEEN, Unseen};
 use super::schema::Layout;
 use crate::event::Timestamp;
 use crate::record::Record;
@@ -213,18 +214,25 @@ impl Ready {
         done.map(drop).map_err(|error| self.at.executing(&error))
     }
 
-    /// All records that a statement finds: its `LIMIT` bounds them.
+    /// All records that a statement of every column finds: its `LIMIT` bounds them.
     pub(super) async fn read(
         &self,
         select: &Statement,
         values: impl SerializeRow,
     ) -> Result<Vec<Record>, RecordsError> {
+        self.read_as::<Read>(select, values).await
+    }
+
+    async fn read_as<T>(&self, select: &Statement, values: impl SerializeRow) -> Result<Vec<Record>, RecordsError>
+    where
+        T: for<'frame, 'metadata> DeserializeRow<'frame, 'metadata> + Into<Read>,
+    {
         let mut records = Vec::new();
         let mut from = Some(PagingState::start());
         while let Some(state) = from {
             let (rows, next) = self.page(select, &values, state).await?;
-            for row in rows.rows::<Read>().map_err(|error| self.at.broken(&error))? {
-                let row = row.map_err(|error| self.at.broken(&error))?;
+            for row in rows.rows::<T>().map_err(|error| self.at.broken(&error))? {
+                let row: Read = row.map_err(|error| self.at.broken(&error))?.into();
                 records.push(row.into_record().map_err(|what| self.at.broken(&what))?);
             }
             from = next;
@@ -265,11 +273,11 @@ impl Ready {
         match &listing.label {
             None => {
                 let values = (model, slot, shard, time, hash, seq, version, since, wanted);
-                self.read(&self.statements.by_time, values).await
+                self.statements.by_time.read(self, listing.seen, values).await
             }
             Some(label) => {
                 let values = (model, label, slot, shard, time, hash, seq, version, since, wanted);
-                self.read(&self.statements.by_label, values).await
+                self.statements.by_label.read(self, listing.seen, values).await
             }
         }
     }
@@ -314,9 +322,20 @@ pub(super) struct Statements {
     pub(super) rows: Statement,
     pub(super) rows_of_order: Statement,
     pub(super) rows_below: Statement,
-    by_time: Statement,
-    by_label: Statement,
+    by_time: Log,
+    by_label: Log,
     slots: Statement,
+}
+
+struct Log {
+    seen: Statement,
+    unseen: Statement,
+}
+
+impl Log {
+    async fn read(&self, ready: &Ready, seen: bool, values: impl SerializeRow) -> Result<Vec<Record>, RecordsError> {
+        if seen { ready.read(&self.seen, values).await } else { ready.read_as::<Unseen>(&self.unseen, values).await }
+    }
 }
 
 impl Statements {
@@ -333,10 +352,13 @@ impl Statements {
             statement(format!("INSERT INTO {keyspace}.{table} ({columns}) VALUES ({marks})"))
         };
         let log = |table: &str, label: &str| {
-            statement(format!(
-                "SELECT {COLUMNS} FROM {keyspace}.{table} WHERE model = ? {label} AND slot = ? AND shard = ? \
-                 AND (event_time, object_hash, seq, version) < (?, ?, ?, ?) AND (event_time) >= (?) LIMIT ?"
-            ))
+            let of = |columns: &str| {
+                statement(format!(
+                    "SELECT {columns} FROM {keyspace}.{table} WHERE model = ? {label} AND slot = ? AND shard = ? \
+                     AND (event_time, object_hash, seq, version) < (?, ?, ?, ?) AND (event_time) >= (?) LIMIT ?"
+                ))
+            };
+            Log { seen: of(COLUMNS), unseen: of(UNSEEN) }
         };
         let object = |rest: &str| {
             statement(format!("SELECT {COLUMNS} FROM {keyspace}.by_object WHERE bucket = ? AND key = ? {rest} LIMIT ?"))
@@ -359,7 +381,8 @@ impl Statements {
 
     #[cfg(test)]
     pub(super) fn texts(&self) -> Vec<&str> {
-        let reads = [&self.rows, &self.rows_of_order, &self.rows_below, &self.by_time, &self.by_label, &self.slots];
+        let logs = [&self.by_time, &self.by_label].into_iter().flat_map(|log| [&log.seen, &log.unseen]);
+        let reads = [&self.rows, &self.rows_of_order, &self.rows_below, &self.slots].into_iter().chain(logs);
         self.inserts().into_iter().chain(reads).map(|statement| statement.contents.as_str()).collect()
     }
 

@@ -63,7 +63,7 @@ fn a_newer_schema_asks_for_an_update() {
     drop(Embedded::open(&path).unwrap());
     Connection::open(&path).unwrap().pragma_update(None, "user_version", 7).unwrap();
     let message = opening(&path);
-    assert!(message.contains("newer spotter (schema 7, this one knows 1)"), "{message}");
+    assert!(message.contains("newer spotter (schema 7, this one knows 2)"), "{message}");
 }
 
 #[test]
@@ -125,16 +125,74 @@ async fn an_unknown_status_is_named() {
     assert!(message.contains("the status 'dreamt' is unknown to this version of spotter"), "{message}");
 }
 
+/// What the first version of the schema made.
+const VERSION_1: &str = "CREATE TABLE records (
+    bucket TEXT NOT NULL, key TEXT NOT NULL, seq TEXT NOT NULL, event_time INTEGER NOT NULL, version TEXT NOT NULL,
+    model TEXT NOT NULL, status TEXT NOT NULL, reason TEXT, why TEXT NOT NULL, label TEXT, confidence REAL,
+    top TEXT NOT NULL, width INTEGER, height INTEGER, size INTEGER, content_type TEXT, etag TEXT, version_id TEXT,
+    seen BLOB NOT NULL, object_hash BLOB NOT NULL, listed_as TEXT NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX by_object ON records (bucket, key, seq DESC, event_time DESC, version DESC, model);
+CREATE INDEX by_time ON records (model, event_time DESC, object_hash DESC, seq DESC, version DESC);
+CREATE INDEX by_label ON records (model, listed_as, event_time DESC, object_hash DESC, seq DESC, version DESC);
+PRAGMA application_id = 1397772116;
+PRAGMA user_version = 1;";
+
+#[tokio::test]
+async fn a_file_of_version_1_is_brought_up_to_date() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("records.sqlite");
+    let old = Connection::open(&path).unwrap();
+    old.execute_batch(VERSION_1).unwrap();
+    let rows = ["v2", "v1"].map(row);
+    for row in &rows {
+        insert(&old, row).unwrap();
+    }
+    drop(old);
+
+    let listing = |model: &str| Listing {
+        model: model.to_owned(),
+        label: None,
+        since: None,
+        until: None,
+        limit: 10,
+        seen: true,
+        after: None,
+    };
+    let correction = Record::correction(&rows[0], Some("7"), Timestamp(0));
+    for home in [Embedded::open(&path).unwrap(), Embedded::open(&path).unwrap()] {
+        assert_eq!(home.list(&listing("digits/1")).await.unwrap().records, rows);
+        home.write(&correction, deadline()).await.unwrap();
+        assert_eq!(home.list(&listing("human")).await.unwrap().records.len(), 1);
+        assert_eq!(home.rows("pictures", "7.png", None).await.unwrap().len(), 3);
+    }
+
+    let fresh = folder.path().join("fresh.sqlite");
+    drop(Embedded::open(&fresh).unwrap());
+    let [migrated, made] = [&path, &fresh].map(|path| {
+        let connection = Connection::open(path).unwrap();
+        let columns = "SELECT group_concat(name) FROM pragma_table_xinfo('records')";
+        let indexes =
+            "SELECT group_concat(sql, ' ') FROM (SELECT sql FROM sqlite_schema WHERE type = 'index' ORDER BY 1)";
+        let version = "SELECT user_version || '' FROM pragma_user_version";
+        [columns, indexes, version].map(|sql| connection.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap())
+    });
+    assert_eq!(migrated, made);
+}
+
 /// Paging must enter an index at the cursor, not read everything before it.
 #[tokio::test]
 async fn no_question_reads_the_whole_table_or_sorts() {
     let folder = tempfile::tempdir().unwrap();
     let home = Embedded::open(&folder.path().join("records.sqlite")).unwrap();
     for (sql, plan) in [
-        (list_sql(false), "by_time (model=? AND event_time>? AND (event_time,object_hash,seq,version)<(?,?,?,?))"),
         (
-            list_sql(true),
-            "by_label (model=? AND listed_as=? AND event_time>? AND (event_time,object_hash,seq,version)<(?,?,?,?))",
+            list_sql(false, true),
+            "by_time (listed_model=? AND event_time>? AND (event_time,object_hash,seq,version)<(?,?,?,?))",
+        ),
+        (
+            list_sql(true, false),
+            "by_label (listed_model=? AND listed_as=? AND event_time>? AND (event_time,object_hash,seq,version)<(?,?,?,?))",
         ),
         (rows_sql(false), "by_object (bucket=? AND key=?)"),
         (rows_sql(true), "by_object (bucket=? AND key=? AND (seq,event_time,version)<(?,?,?))"),

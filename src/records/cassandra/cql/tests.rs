@@ -61,7 +61,7 @@ const UNSUPPORTED: [&str; 22] = [
 /// Statements that its reference of SELECT does not cover: `relation ::= column_name operator term` has no comparison
 /// of several columns, and `select_clause` no DISTINCT. Untested on the real service: long histories and listings, and
 /// purges. This list is whole, so that no more of them come unnoticed.
-const UNDOCUMENTED: [(&str, usize); 2] = [(") < (", 3), ("SELECT DISTINCT ", 2)];
+const UNDOCUMENTED: [(&str, usize); 2] = [(") < (", 5), ("SELECT DISTINCT ", 2)];
 
 fn schema(ttl: u32) -> Schema {
     Schema { keyspace: "spotter".into(), replication: Replication::single_region(), layout: Layout::default(), ttl }
@@ -77,7 +77,7 @@ fn every_statement() -> Vec<String> {
 #[test]
 fn keyspaces_supports_every_statement() {
     let all = every_statement();
-    assert_eq!(all.len(), 7 + 10 + 8);
+    assert_eq!(all.len(), 7 + 12 + 8);
     for cql in &all {
         let verb = ["CREATE KEYSPACE ", "CREATE TABLE ", "INSERT INTO ", "SELECT ", "DELETE FROM "];
         assert!(verb.iter().any(|verb| cql.starts_with(verb)), "{cql}");

@@ -1,0 +1,213 @@
+// One object: what it is now, its journey, its history, and what a person says it is.
+
+import { api } from "./api.js";
+import { copies } from "./copy.js";
+import { byId, el, icon, picture, say } from "./dom.js";
+import { showJourney, showWaiting } from "./journey.js";
+import { labelButtons, markLabels } from "./labels.js";
+import { onRecord, publish } from "./live.js";
+import {
+  bytes,
+  confidence,
+  correctionTime,
+  moment,
+  objectUrl,
+  parseObjectUrl,
+  reasonText,
+  statusText,
+  versionId,
+  visible,
+} from "./show.js";
+import { change, current, onState } from "./state.js";
+
+/** @param {{ labels: string[] }} about */
+export function startObject(about) {
+  const dialog = /** @type {HTMLDialogElement} */ (byId("object"));
+  const buttons = labelButtons(about.labels, correct);
+  byId("correct-labels").append(buttons);
+  /** @type {{ bucket: string, key: string } | null} */
+  let shown = null;
+  let abort = new AbortController();
+
+  function open({ bucket, key }) {
+    change({ object: objectUrl(bucket, key) });
+  }
+
+  async function show(object) {
+    abort.abort();
+    abort = new AbortController();
+    shown = object;
+    const { bucket, key } = object;
+    byId("object-name").replaceChildren(
+      el("span", { class: "bucket" }, `s3://${visible(bucket)}/`),
+      el("bdi", {}, visible(key)),
+    );
+    byId("copy").replaceChildren(...copies(bucket, key).map(copyButton));
+    byId("now").replaceChildren();
+    byId("history").tBodies[0].replaceChildren();
+    byId("journey").replaceChildren();
+    say(byId("object-said"), "");
+    if (!dialog.open) dialog.showModal();
+    await Promise.all([showHistory(object), showWay(object)]);
+  }
+
+  async function showHistory({ bucket, key }) {
+    const { signal } = abort;
+    try {
+      const answer = await api.object(bucket, key, signal);
+      if (signal.aborted) return;
+      byId("now").replaceChildren(...now(answer));
+      byId("history").tBodies[0].replaceChildren(...answer.history.map(historyRow));
+      byId("history-more").hidden = !answer.more;
+      const { current: record } = answer;
+      const answered = record && (record.status === "classified" || record.status === "unsure");
+      byId("correct").hidden = !answered;
+      markLabels(buttons, record?.label, record?.corrected);
+      byId("uncorrect").hidden = !answered || (record.corrected ?? null) === null;
+    } catch (error) {
+      if (error.name !== "AbortError") say(byId("object-said"), error.message);
+    }
+  }
+
+  async function showWay({ bucket, key }) {
+    const { signal } = abort;
+    const list = byId("journey");
+    showWaiting(list);
+    const said = byId("journey-said");
+    said.textContent = "";
+    try {
+      const journey = await api.journey(bucket, key, signal);
+      if (!signal.aborted) showJourney(list, journey);
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      list.removeAttribute("aria-busy");
+      list.replaceChildren();
+      said.textContent = error.message; // mostly: the object is gone
+    }
+  }
+
+  async function correct(label) {
+    const object = shown;
+    try {
+      publish(await api.correct(object.bucket, object.key, label));
+      say(byId("object-said"), label === null ? "The correction is undone." : `Kept: this is ${label}.`);
+    } catch (error) {
+      say(byId("object-said"), error.message);
+    }
+  }
+
+  function copyButton([name, text]) {
+    const button = el("button", { type: "button", title: text, onclick: copy }, icon("copy"), name);
+    async function copy() {
+      try {
+        await navigator.clipboard.writeText(text);
+        say(byId("object-said"), `Copied: ${name}.`);
+      } catch {
+        // No clipboard without a secure context: then it is there to be marked and copied by hand.
+        byId("object-said").replaceChildren("Copy this: ", el("code", {}, text));
+      }
+    }
+    return button;
+  }
+
+  byId("uncorrect").addEventListener("click", () => correct(null));
+  byId("object-close").addEventListener("click", () => dialog.close());
+  dialog.addEventListener("click", (event) => {
+    if (event.target === dialog) dialog.close(); // beside it
+  });
+  dialog.addEventListener("close", () => {
+    abort.abort();
+    shown = null;
+    if (current().object) change({ object: "" });
+  });
+  onRecord((record) => {
+    if (!shown || record.bucket !== shown.bucket || record.key !== shown.key) return;
+    if (correctionTime(record) === null) show(shown);
+    else showHistory(shown);
+  });
+  onState((state) => follow(state.object));
+
+  function follow(text) {
+    const object = parseObjectUrl(text);
+    if (!object) {
+      if (dialog.open) dialog.close();
+    } else if (!shown || objectUrl(shown.bucket, shown.key) !== text) show(object);
+  }
+  follow(current().object);
+  return { open };
+}
+
+function now({ current: record, history }) {
+  const newest = record ?? history[0];
+  if (!newest) return [el("p", { class: "empty-note" }, "No record names this object.")];
+  const large = picture(newest.seen, newest.label ? `What the model saw: ${newest.label}` : "What the model saw", {
+    class: "pixels",
+  });
+  const corrected = newest.corrected ?? null;
+  const words = newest.status === "rejected" ? reasonText(newest.reason) : statusText(newest.status);
+  const label = corrected ?? newest.label;
+  const facts = [
+    ["Confidence", newest.confidence === null ? null : confidence(newest.confidence)],
+    [
+      "Other guesses",
+      newest.top
+        ?.filter((guess) => guess.label !== newest.label)
+        .map((g) => `${visible(g.label)} ${confidence(g.confidence)}`)
+        .join(", "),
+    ],
+    ["Why", newest.why && visible(newest.why)],
+    ["Model", newest.model],
+    ["Time", moment(newest.event_time)],
+    ["Picture", newest.width ? `${newest.width} × ${newest.height} pixels` : null],
+    ["Size", newest.size === null ? null : bytes(newest.size)],
+    ["Type", newest.content_type && visible(newest.content_type)],
+    ["ETag", newest.etag && visible(newest.etag)],
+    ["Version", newest.version_id && visible(newest.version_id)],
+  ].filter(([, value]) => value);
+  return [
+    el(
+      "div",
+      { class: "now-answer" },
+      el("div", { class: "now-picture" }, large ?? icon(newest.status === "rejected" ? "refused" : "deleted")),
+      el(
+        "div",
+        {},
+        label !== null && label !== undefined && el("p", { class: "now-label" }, visible(label)),
+        el("p", { class: "status", "data-status": newest.status }, words),
+        corrected !== null &&
+          el(
+            "p",
+            { class: "now-said" },
+            corrected === newest.label ? "a person agrees" : `a person says so; the model said ${newest.label}`,
+          ),
+      ),
+    ),
+    el("dl", { class: "facts" }, ...facts.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)])),
+  ];
+}
+
+function historyRow(record) {
+  const correction = correctionTime(record);
+  const words =
+    correction === null
+      ? statusText(record.status)
+      : record.status === "classified"
+        ? "corrected"
+        : "correction undone";
+  return el(
+    "tr",
+    { "data-status": record.status, "data-version": versionId(record) },
+    el("td", { class: "history-seen" }, correction === null ? picture(record.seen, "") : icon("person")),
+    el("td", {}, el("time", { datetime: correction ?? record.event_time }, moment(correction ?? record.event_time))),
+    el(
+      "td",
+      {},
+      el("span", { class: "status", "data-status": correction === null ? record.status : "corrected" }, words),
+      record.reason && el("span", { class: "why" }, ` ${reasonText(record.reason)}`),
+    ),
+    el("td", { class: "history-label" }, record.label === null ? "–" : visible(record.label)),
+    el("td", { class: "number" }, correction === null ? confidence(record.confidence) : ""),
+    el("td", {}, correction === null ? (record.model ?? "–") : "a person"),
+    el("td", { class: "history-version", title: visible(record.version ?? "") }, visible(record.version ?? "–")),
+  );
+}

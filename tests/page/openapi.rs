@@ -1,0 +1,114 @@
+//! Live answers against the document: what is documented is there, and nothing else is.
+
+use serde_json::Value;
+
+use super::site::Site;
+
+/// The document and what it says of one answer.
+pub(super) struct Document(Value);
+
+impl Document {
+    pub(super) async fn of(site: &Site) -> Document {
+        let answer = site.get("/api/openapi.json").await;
+        assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")));
+        Document(answer.json())
+    }
+
+    /// Fails where the answer to `method path` is not as documented for its status.
+    pub(super) fn check(&self, method: &str, path: &str, status: u16, answer: &Value) {
+        let of_path = path.split('?').next().unwrap();
+        let responses = &self.0["paths"][of_path][method]["responses"];
+        let schema = &responses[status.to_string()]["content"]["application/json"]["schema"];
+        assert!(schema.is_object(), "{method} {path}: {status} is not documented");
+        if let Err(problem) = self.fits(schema, answer, "") {
+            panic!("{method} {path}, {status}: {problem}\n{answer}");
+        }
+    }
+
+    /// The few words of JSON Schema that the document uses; another one is an error.
+    fn fits(&self, schema: &Value, value: &Value, at: &str) -> Result<(), String> {
+        let described = schema.as_object().ok_or_else(|| format!("{at}: no schema"))?;
+        for (word, rule) in described {
+            match word.as_str() {
+                "$ref" => {
+                    let way = rule.as_str().unwrap_or_default().trim_start_matches('#');
+                    let schema = self.0.pointer(way).ok_or_else(|| format!("{way} leads nowhere"))?;
+                    self.fits(schema, value, at)?;
+                }
+                "type" => {
+                    let types: Vec<&str> = match rule {
+                        Value::Array(types) => types.iter().filter_map(Value::as_str).collect(),
+                        one => one.as_str().into_iter().collect(),
+                    };
+                    if !types.iter().any(|kind| is(kind, value)) {
+                        return Err(format!("{at} is no {types:?}"));
+                    }
+                }
+                "enum" if !rule.as_array().is_some_and(|all| all.contains(value)) => {
+                    return Err(format!("{at} is none of {rule}"));
+                }
+                "oneOf" => {
+                    let fitting = rule.as_array().into_iter().flatten().filter(|one| self.fits(one, value, at).is_ok());
+                    if fitting.count() != 1 {
+                        return Err(format!("{at} is not one of {rule}"));
+                    }
+                }
+                "required" => {
+                    for name in rule.as_array().into_iter().flatten().filter_map(Value::as_str) {
+                        if value.as_object().is_some_and(|fields| !fields.contains_key(name)) {
+                            return Err(format!("{at}/{name} is missing"));
+                        }
+                    }
+                }
+                "properties" | "additionalProperties" => {
+                    for (name, field) in value.as_object().into_iter().flatten() {
+                        let at = format!("{at}/{name}");
+                        match (
+                            described.get("properties").and_then(|known| known.get(name)),
+                            described.get("additionalProperties"),
+                        ) {
+                            (Some(schema), _) => self.fits(schema, field, &at)?,
+                            (None, Some(schema @ Value::Object(_))) => self.fits(schema, field, &at)?,
+                            (None, Some(Value::Bool(false))) => return Err(format!("{at} is not documented")),
+                            (None, _) => {}
+                        }
+                    }
+                }
+                "items" => {
+                    for (n, item) in value.as_array().into_iter().flatten().enumerate() {
+                        self.fits(rule, item, &format!("{at}/{n}"))?;
+                    }
+                }
+                "minItems" | "maxItems" => {
+                    let (items, bound) = (value.as_array().map_or(0, Vec::len) as u64, rule.as_u64().unwrap_or(0));
+                    if (word == "minItems" && items < bound) || (word == "maxItems" && items > bound) {
+                        return Err(format!("{at} has {items} items"));
+                    }
+                }
+                "minimum" | "maximum" => {
+                    if let (Some(value), Some(bound)) = (value.as_f64(), rule.as_f64())
+                        && ((word == "minimum" && value < bound) || (word == "maximum" && value > bound))
+                    {
+                        return Err(format!("{at} is {value}"));
+                    }
+                }
+                "enum" | "description" | "format" | "contentEncoding" | "contentMediaType" => {}
+                other => return Err(format!("{at}: the check does not know {other}")),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is(kind: &str, value: &Value) -> bool {
+    match kind {
+        "null" => value.is_null(),
+        "string" => value.is_string(),
+        "boolean" => value.is_boolean(),
+        "number" => value.is_number(),
+        "integer" => value.is_u64() || value.is_i64(),
+        "array" => value.is_array(),
+        "object" => value.is_object(),
+        _ => false,
+    }
+}
