@@ -28,7 +28,6 @@ assets!(
     "filters.js",
     "gallery.js",
     "icon.svg",
-    "icons.svg",
     "journey.js",
     "labels.js",
     "live.js",

@@ -9,11 +9,11 @@ export function el(tag, attributes = {}, ...children) {
   return fill(document.createElement(tag), attributes, children);
 }
 
-/** An icon of icons.svg; decoration only, so what it stands for is said in text beside it or in a label. */
+/** An icon of index.html; decoration only, so what it stands for is said in text beside it or in a label. */
 export function icon(name) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
-  use.setAttribute("href", `/assets/icons.svg#${name}`);
+  use.setAttribute("href", `#icon-${name}`);
   svg.append(use);
   return fill(svg, { class: "icon", "aria-hidden": "true", focusable: "false" }, []);
 }

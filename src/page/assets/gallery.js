@@ -52,14 +52,10 @@ export function startGallery(about, open) {
     held = [];
     missed = false;
     focused = 0;
-    clear();
-    pages.more();
-    schedule();
-  }
-
-  function clear() {
     for (const { item } of shown.values()) item.remove();
     shown.clear();
+    pages.more();
+    schedule();
   }
 
   function schedule() {
@@ -113,7 +109,6 @@ export function startGallery(about, open) {
       if (was) was.item.replaceWith(item);
       else box.insertBefore(item, after(index));
       shown.set(index, { record, item });
-      item.firstElementChild.addEventListener("focus", () => setFocused(index));
       if (focus) item.firstElementChild.focus({ preventScroll: true });
     }
     item.firstElementChild.tabIndex = index === focused ? 0 : -1;
@@ -147,6 +142,8 @@ export function startGallery(about, open) {
     else if (length === 0) say(count, filtered ? "Looking…" : "Loading…");
     else say(count, `${what}, more below`);
     box.setAttribute("aria-busy", String(loading));
+    // Said once for each question; not at every page that scrolling brings.
+    if (pages.pages.length <= 1) say(byId("found"), count.textContent);
     byId("empty").hidden = !(ended && length === 0 && !filtered);
     byId("newer").hidden = held.length === 0 && !missed;
     byId("newer-count").textContent = missed ? "Many" : number(held.length);
@@ -163,18 +160,29 @@ export function startGallery(about, open) {
   /** What came in goes to the top, but never moves what somebody is looking at. */
   function take() {
     adding = 0;
-    const away = box.getBoundingClientRect().top < -HEIGHT || (box.contains(document.activeElement) && focused > 0);
-    if (away) return schedule();
-    showHeld();
+    if (box.getBoundingClientRect().top < -HEIGHT) schedule();
+    else showHeld();
   }
 
   function showHeld() {
     if (missed) return restart();
     const rows = held.reverse();
     held = [];
+    const before = pages.length;
     if (!rows.every((record) => pages.add(record))) return restart();
-    clear();
+    shift(pages.length - before);
     schedule();
+  }
+
+  /** What is there moves on, and keeps the focus if it has it. */
+  function shift(by) {
+    const moved = [...shown].map(([index, one]) => [index + by, one]);
+    shown.clear();
+    for (const [index, one] of moved) {
+      shown.set(index, one);
+      one.item.setAttribute("aria-posinset", index + 1);
+    }
+    if (box.contains(document.activeElement)) focused += by;
   }
 
   function corrected(record) {
@@ -183,7 +191,7 @@ export function startGallery(about, open) {
     for (const row of pages.loaded()) {
       if (versionId(row) === version) row.corrected = label;
     }
-    clear();
+    for (const one of shown.values()) if (one.record && versionId(one.record) === version) one.record = undefined; // drawn anew
     schedule();
   }
 
@@ -211,6 +219,9 @@ export function startGallery(about, open) {
   }
 
   box.addEventListener("keydown", move);
+  box.addEventListener("focusin", (event) => {
+    setFocused(Number(event.target.closest("li").getAttribute("aria-posinset")) - 1);
+  });
   addEventListener("scroll", schedule, { passive: true });
   new ResizeObserver(schedule).observe(box);
   byId("newer").addEventListener("click", () => {

@@ -29,8 +29,11 @@ export function showPlan(list) {
   );
 }
 
-/** @param {HTMLElement} list an `ol` @param {object} journey as /api/journey answers */
-export function showJourney(list, { steps, refused }) {
+/**
+ * @param {HTMLElement} list an `ol` @param {object} journey as /api/journey answers
+ * @param {string[]} labels the model's, in order
+ */
+export function showJourney(list, { steps, refused }, labels) {
   list.removeAttribute("aria-busy");
   // Fetching makes no picture: it stands with the original, which is what was fetched.
   const fetched = steps.find((step) => step.name === "fetch");
@@ -38,7 +41,7 @@ export function showJourney(list, { steps, refused }) {
   const shown = decoded ? steps.filter((step) => step !== fetched) : steps;
   list.replaceChildren(
     ...shown.map((step) =>
-      item(step, step.name === "decode" ? fetched : null, refused?.step === step.name ? refused : null),
+      item(step, step.name === "decode" ? fetched : null, refused?.step === step.name ? refused : null, labels),
     ),
   );
 }
@@ -47,33 +50,35 @@ export function showWaiting(list) {
   list.setAttribute("aria-busy", "true");
 }
 
-function item(step, fetched, refused) {
+function item(step, fetched, refused, labels) {
   const [title, says] = STEPS[step.name] ?? [step.name, ""];
   const ms = typeof step.ms === "number" ? milliseconds(step.ms) : "";
   const before = fetched && [typeof fetched.ms === "number" && `fetched in ${milliseconds(fetched.ms)}`, fetched.note];
+  const unsure = refused?.reason === "below_threshold";
   const note = [...(before || []), step.note].filter(Boolean).join(", ");
   return el(
     "li",
-    { "data-step": step.name, class: refused && "refused" },
+    { "data-step": step.name, class: refused && (unsure ? "unsure" : "refused") },
     el("div", { class: "step-head" }, el("h3", {}, title), el("span", { class: "ms" }, ms)),
-    body(step, says, refused),
+    body(step, says, refused, labels),
     note && el("p", { class: "step-note" }, visible(note)),
-    refused &&
-      el(
-        "p",
-        { class: "step-why" },
-        el("strong", {}, `${sentence(reasonText(refused.reason))}. `),
-        visible(refused.why ?? ""),
-      ),
+    refused && why(refused, unsure),
   );
+}
+
+function why({ reason, why: said }, unsure) {
+  const text = visible(said ?? "");
+  // What is unsure says it all by itself: "below threshold 0.8".
+  if (unsure && text) return el("p", { class: "step-why" }, el("strong", {}, `Unsure: ${text}`));
+  return el("p", { class: "step-why" }, el("strong", {}, `${sentence(reasonText(reason))}. `), text);
 }
 
 function sentence(words) {
   return words.slice(0, 1).toUpperCase() + words.slice(1);
 }
 
-function body(step, says, refused) {
-  if (step.classes) return bars(step.classes);
+function body(step, says, refused, labels) {
+  if (step.classes) return bars(step.classes, labels);
   if (step.record) return row(step.record);
   if (refused && !step.picture) return el("div", { class: "step-body" }, icon("refused"));
   const shown = picture(step.picture, says, { class: step.name === "decode" ? "" : "pixels" });
@@ -81,10 +86,13 @@ function body(step, says, refused) {
 }
 
 /** The most confident first where there are many; in the model's order where all of them fit. */
-function bars(classes) {
+function bars(classes, labels) {
   const most = Math.max(...classes.map((one) => one.confidence));
   const many = classes.length > 12;
-  const shown = many ? [...classes].sort((a, b) => b.confidence - a.confidence) : classes;
+  const order = many
+    ? (a, b) => b.confidence - a.confidence
+    : (a, b) => labels.indexOf(a.label) - labels.indexOf(b.label);
+  const shown = [...classes].sort(order);
   const rows = shown.map(({ label, confidence: of }) =>
     el(
       "tr",

@@ -41,11 +41,17 @@ export function startLive(about) {
 
 function listen() {
   const source = new EventSource("/api/live");
-  source.addEventListener("open", () => tell("live", "Live"));
+  let lost = false;
+  source.addEventListener("open", () => {
+    tell("live", "Live");
+    if (lost) missers.forEach((listener) => listener());
+    lost = false;
+  });
   source.addEventListener("record", (event) => publish(JSON.parse(event.data)));
   source.addEventListener("lagged", () => missers.forEach((listener) => listener()));
   source.addEventListener("error", () => {
     // The browser tries again by itself, unless it was told no.
+    lost = true;
     if (source.readyState !== EventSource.CLOSED) return tell("lost", "Not connected, trying again");
     tell("lost", "Not live: asking every few seconds");
     poll();

@@ -45,7 +45,7 @@ function start(about) {
   const gallery = startGallery(about, open);
   startReview(about, open);
   startDiff(about, open);
-  const strip = startStrip(open);
+  const strip = startStrip(about, open);
   const uploads = startUploads(
     about,
     (record) => {
@@ -61,7 +61,7 @@ function start(about) {
 }
 
 /** The last upload's journey, beside the drawing area. */
-function startStrip(open) {
+function startStrip(about, open) {
   const list = byId("strip");
   showPlan(list);
   let newest = 0;
@@ -78,7 +78,7 @@ function startStrip(open) {
     );
     try {
       const journey = await api.journey(bucket, key);
-      if (mine === newest) showJourney(list, journey);
+      if (mine === newest) showJourney(list, journey, about.labels);
       solved("journey");
     } catch (error) {
       list.removeAttribute("aria-busy");

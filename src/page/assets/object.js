@@ -28,8 +28,10 @@ export function startObject(about) {
   /** @type {{ bucket: string, key: string } | null} */
   let shown = null;
   let abort = new AbortController();
+  let pushed = false; // the way back is the page as it was before
 
   function open({ bucket, key }) {
+    pushed = !dialog.open;
     change({ object: objectUrl(bucket, key) });
   }
 
@@ -77,7 +79,7 @@ export function startObject(about) {
     said.textContent = "";
     try {
       const journey = await api.journey(bucket, key, signal);
-      if (!signal.aborted) showJourney(list, journey);
+      if (!signal.aborted) showJourney(list, journey, about.labels);
     } catch (error) {
       if (error.name === "AbortError") return;
       list.removeAttribute("aria-busy");
@@ -117,8 +119,12 @@ export function startObject(about) {
   });
   dialog.addEventListener("close", () => {
     abort.abort();
+    refocus(shown);
     shown = null;
-    if (current().object) change({ object: "" });
+    if (!current().object) return;
+    if (pushed) history.back();
+    else change({ object: "" });
+    pushed = false;
   });
   onRecord((record) => {
     if (!shown || record.bucket !== shown.bucket || record.key !== shown.key) return;
@@ -135,6 +141,14 @@ export function startObject(about) {
   }
   follow(current().object);
   return { open };
+}
+
+/** The browser goes back to where the focus was; unless that was drawn anew in the meantime. */
+function refocus(object) {
+  if (!object || document.activeElement !== document.body) return;
+  const tiles = [...document.querySelectorAll("#gallery button.tile")];
+  const tile = tiles.find(({ dataset }) => dataset.bucket === object.bucket && dataset.key === object.key);
+  tile?.focus({ preventScroll: true });
 }
 
 function now({ current: record, history }) {
@@ -182,7 +196,14 @@ function now({ current: record, history }) {
           ),
       ),
     ),
-    el("dl", { class: "facts" }, ...facts.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)])),
+    el(
+      "dl",
+      { class: "facts" },
+      ...facts.flatMap(([name, value]) => {
+        const clip = name === "ETag" || name === "Version";
+        return [el("dt", {}, name), el("dd", clip ? { class: "clip", title: value } : {}, value)];
+      }),
+    ),
   ];
 }
 

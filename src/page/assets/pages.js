@@ -101,11 +101,12 @@ export class Pages {
   #fail(error) {
     if (error.name === "AbortError") return;
     this.failing = true;
+    this.failed(error);
+    if (error.status >= 400 && error.status < 500) return; // the question is wrong, and stays so
     setTimeout(() => {
       this.failing = false;
       this.changed();
     }, AGAIN);
-    this.failed(error);
   }
 
   #meet(records) {

@@ -64,7 +64,9 @@ export function startReview(about, open) {
     const others = record.top.filter((guess) => guess.label !== record.label).slice(0, 3);
     say(
       byId("review-others"),
-      others.map((guess) => `${visible(guess.label)} ${confidence(guess.confidence)}`).join("   "),
+      others.length
+        ? `or ${others.map((guess) => `${visible(guess.label)} ${confidence(guess.confidence)}`).join(", ")}`
+        : "",
     );
     byId("review-object").textContent = visible(objectUrl(record.bucket, record.key));
     markLabels(buttons, record.label, item.answer);

@@ -27,10 +27,10 @@ export function parseObjectUrl(text) {
   return found && { bucket: found[1], key: found[2] };
 }
 
-/** 0.9962 as `0.996`: never rounded up to a certainty that the model did not have. */
+/** As the command line prints it. */
 export function confidence(value) {
   if (value === null || value === undefined) return "–";
-  return (Math.floor(value * 1000 + 1e-6) / 1000).toFixed(3);
+  return value.toFixed(3);
 }
 
 export function share(part, whole) {
@@ -49,6 +49,7 @@ export function bytes(size) {
 }
 
 export function milliseconds(ms) {
+  if (ms < 0.05) return "< 0.1 ms";
   return `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`;
 }
 

@@ -1,7 +1,7 @@
 // Uploads, a row each: from this device to the bucket, and on until the record is there.
 
 import { knownOf, rowOf } from "./await.js";
-import { byId, el, icon } from "./dom.js";
+import { byId, el, icon, say } from "./dom.js";
 import { problem } from "./problem.js";
 import { readable } from "./reencode.js";
 import { send } from "./send.js";
@@ -69,6 +69,7 @@ export function startUploads(about, done, open) {
     const set = (state, text) => {
       item.dataset.state = state;
       note.textContent = [text, notes].filter(Boolean).join(" · ");
+      if (["refused", "failed"].includes(state)) say(byId("uploads-said"), `${name.textContent}: ${text}`);
       if (state !== "sending") bar.remove();
     };
     return {
@@ -119,6 +120,7 @@ export function startUploads(about, done, open) {
           el("button", { type: "button", class: "link", title, onclick: () => open(record) }, ...name.childNodes),
         );
         item.append(says);
+        if (!refused) say(byId("uploads-said"), `${visible(record.key)}: ${says.textContent}, ${record.status}`);
       },
     };
   }
