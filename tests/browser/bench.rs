@@ -76,13 +76,16 @@ impl Bench {
     pub(super) async fn until(&self, expression: &str) -> Result<Value, Failed> {
         let end = Instant::now() + PATIENCE;
         loop {
-            let value = self.eval(expression).await?;
-            let falsy = [Value::Null, json!(false), json!(0), json!("")].contains(&value);
-            if !falsy {
-                return Ok(value);
-            }
+            // A document that is on its way lacks what the expression is about: its error counts as not yet.
+            let value = self.eval(expression).await;
+            let no = [Value::Null, json!(false), json!(0), json!("")];
+            let value = match value {
+                Ok(value) if !no.contains(&value) => return Ok(value),
+                Ok(value) => value.to_string(),
+                Err(error) => error.message().unwrap_or_default().to_owned(),
+            };
             if Instant::now() > end {
-                return Err(format!("not after {} s: {expression}", PATIENCE.as_secs()).into());
+                return Err(format!("{value} after {} s: {expression}", PATIENCE.as_secs()).into());
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -104,6 +107,11 @@ impl Bench {
         Ok(self.find(css).await?.click().await.map_err(|error| format!("{css}: {error}"))?)
     }
 
+    /// The gallery, which is drawn only where somebody looks.
+    pub(super) async fn look_at_gallery(&self) -> Result<(), Failed> {
+        self.eval("document.getElementById('results').scrollIntoView({ behavior: 'instant' })").await.map(drop)
+    }
+
     /// Presses keys one after the other, wherever the focus is. Keys without a character are in `fantoccini::key::Key`.
     pub(super) async fn press(&self, keys: impl IntoIterator<Item = char>) -> Result<(), Failed> {
         let press = |keys: KeyActions, value| keys.then(KeyAction::Down { value }).then(KeyAction::Up { value });
@@ -123,6 +131,17 @@ impl Bench {
     pub(super) async fn colours(&self, scheme: &str) -> Result<(), Failed> {
         let feature = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
         self.browser.devtools("Emulation.setEmulatedMedia", feature).await?;
+        self.still().await
+    }
+
+    /// Waits until what is there is drawn, and nothing changes its colour or place any more.
+    pub(super) async fn still(&self) -> Result<(), Failed> {
+        self.eval("Promise.all([...document.images].map((image) => image.decode().catch(() => {}))).then(() => true)")
+            .await?;
+        let frame = "new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(() => drawn(true))))";
+        self.eval(frame).await?;
+        let ends = "(animation) => animation.effect.getTiming().iterations !== Infinity";
+        self.until(&format!("!document.getAnimations().some({ends})")).await?;
         Ok(())
     }
 
@@ -159,6 +178,13 @@ impl Bench {
     /// last, and should not have been.
     pub(super) async fn complaints(&self) -> Result<Vec<String>, Failed> {
         Ok(self.complaints_and_requests().await?.0)
+    }
+
+    /// Takes what the browser says of requests that are meant to fail; anything else is an error.
+    pub(super) async fn only_complains(&self, of: &[&str]) -> Result<(), Failed> {
+        let complaints = self.complaints().await?;
+        let other = complaints.iter().find(|complaint| !of.iter().any(|expected| complaint.contains(expected)));
+        other.map_or(Ok(()), |other| Err(other.clone().into()))
     }
 
     /// The same, and the URL of every request.

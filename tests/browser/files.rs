@@ -183,6 +183,8 @@ pub(super) async fn a_key_is_never_html(bench: &mut Bench) -> Result<(), Failed>
         ))
         .await?;
     assert_eq!(bench.eval("document.querySelectorAll('[onerror], img[src=x], main script').length").await?, 0);
+    bench.until("document.querySelector('#error').checkVisibility()").await?;
+    bench.only_complains(&["400 (Bad Request)"]).await?;
     bench.open("").await?;
     let name = bench.home.path().join(HOSTILE[0]);
     std::fs::write(&name, sample("8.bmp")?)?;

@@ -1,7 +1,6 @@
 //! A real browser: headless Chromium, driven by ChromeDriver.
 
 use std::io::{BufRead, BufReader};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -47,7 +46,9 @@ pub fn axe() -> Result<PathBuf, String> {
 fn start() -> Result<Driver, String> {
     let folder = folder("browser")?;
     let mut command = Command::new("chromedriver");
-    command.arg("--port=0").env("TMPDIR", &folder).process_group(0);
+    command.arg("--port=0").env("TMPDIR", &folder);
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0); // Ctrl-C is for the tests, which end it
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().map_err(|error| format!("chromedriver does not run: {error}"))?;
     when_this_process_ends(&format!("kill -9 {}; sleep 1; rm -rf '{}'", child.id(), folder.display()))?;
