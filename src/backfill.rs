@@ -1,25 +1,28 @@
 //! What events did not bring: a bucket's listing beside the records. What is missing or stale goes through the
-//! pipeline as an observation, which any true event outranks; what is orphaned is only reported, because an absence
-//! that was observed has no place in an object's order.
+//! pipeline as an observation, which any true event outranks; so does what is orphaned, where that is asked for.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+mod fill;
+mod orphans;
+mod pace;
+
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 
 use crate::event::{Change, ObjectEvent};
 use crate::filter::Filter;
-use crate::objects::{FetchError, Listed, Objects, Pinned};
-use crate::pipeline::{Handled, Outcome, Pipeline};
+use crate::objects::{FetchError, ListAfter, Listed, Objects};
 use crate::record::{Record, Status};
-use crate::records::{self, Listing, Records, RecordsError, object_hash};
+use crate::records::{self, Records, RecordsError};
+pub use fill::{Filled, Round, Scope, Wanted};
+pub use orphans::Seen;
+pub use pace::Pace;
 
-/// Attempts at an object, for what may pass.
-const TRIES: u32 = 3;
-const PAUSE: Duration = Duration::from_millis(250);
-/// Rows that are read at a time, looking for orphans.
-const ROWS: usize = 1_000;
+/// How long an overload of the bucket or the records is waited out, before the round ends with it.
+const PATIENCE: Duration = Duration::from_secs(60);
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 
 /// A bucket, or the keys of it that begin with `prefix`, and the records of one model.
 pub struct Backfill {
@@ -31,32 +34,7 @@ pub struct Backfill {
     pub prefix: String,
     /// What it leaves out is not there.
     pub filter: Filter,
-    /// Objects that are under way at once.
-    pub concurrency: usize,
-    pub unfinished: Unfinished,
-}
-
-/// Keys whose last outcome was a retry. Their rows may be there, while what follows a record (tags, telling others) is
-/// not done: the next round does it.
-#[derive(Debug, Default)]
-pub struct Unfinished(Mutex<HashSet<String>>);
-
-impl Unfinished {
-    fn has(&self, key: &str) -> bool {
-        self.keys().contains(key)
-    }
-
-    fn note(&self, key: &str, is_unfinished: bool) {
-        if is_unfinished {
-            self.keys().insert(key.to_owned());
-        } else {
-            self.keys().remove(key);
-        }
-    }
-
-    fn keys(&self) -> MutexGuard<'_, HashSet<String>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+    pub pace: Pace,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,14 +61,6 @@ pub struct Checked {
     pub gap: Option<Gap>,
 }
 
-/// An object of the listing and what was done about it.
-#[derive(Debug)]
-pub struct Filled {
-    pub listed: Listed,
-    /// `None` where the records are right.
-    pub handled: Option<(Gap, ObjectEvent, Handled)>,
-}
-
 /// The round ends: the bucket cannot be listed or the records cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum BackfillError {
@@ -104,79 +74,60 @@ impl Backfill {
     /// Every object of the bucket, in the order of keys, a page in memory: a request a thousand objects, and one read
     /// of the records an object.
     pub fn check(&self) -> BoxStream<'_, Result<Checked, BackfillError>> {
-        let checked = self.listed().map_ok(move |listed| async move {
-            let gap = self.gap(&listed).await?;
+        let checked = self.listed(None).map_ok(move |listed| async move {
+            let Read { gap, .. } = self.read(&listed).await?;
             Ok(Checked { listed, gap })
         });
-        checked.try_buffered(self.concurrency).boxed()
+        checked.try_buffered(self.pace.ceiling()).boxed()
     }
 
-    /// [`Backfill::check`], and each gap through the pipeline, which has `limit` for it.
-    pub fn fill<'a>(&'a self, pipeline: &'a Pipeline, limit: Duration) -> BoxStream<'a, Result<Filled, BackfillError>> {
-        let filled = self.listed().map_ok(move |listed| async move {
-            let gap = match self.gap(&listed).await? {
-                None if self.unfinished.has(&listed.key) => Gap::Stale,
-                None => return Ok(Filled { listed, handled: None }),
-                Some(gap) => gap,
-            };
-            let event = self.observation(&listed);
-            let mut handled = pipeline.handle(&event, Instant::now() + limit).await;
-            for tries in 1..TRIES {
-                if matches!(handled.outcome, Outcome::Retry(_)) {
-                    tokio::time::sleep(PAUSE * tries).await;
-                    handled = pipeline.handle(&event, Instant::now() + limit).await;
-                }
+    /// How many objects are listed behind the key `after`; `None` if they are more than `most`.
+    pub async fn count(&self, after: Option<String>, most: u64) -> Result<Option<u64>, BackfillError> {
+        let mut listed = self.listed(after);
+        let mut count = 0;
+        while listed.try_next().await?.is_some() {
+            count += 1;
+            if count > most {
+                return Ok(None);
             }
-            self.unfinished.note(&listed.key, matches!(handled.outcome, Outcome::Retry(_)));
-            Ok(Filled { listed, handled: Some((gap, event, handled)) })
-        });
-        filled.try_buffer_unordered(self.concurrency).boxed()
+        }
+        Ok(Some(count))
     }
 
-    /// Rows that are current in the records, of objects that are not there: `seen` is what a whole [`Backfill::check`]
-    /// has shown. Reads every sighting of the model once, and asks the bucket itself for each suspect, which may have
-    /// come since.
-    pub fn orphans<'a>(&'a self, seen: &'a Seen) -> BoxStream<'a, Result<Record, BackfillError>> {
-        let model = self.model.clone();
-        let all = Listing { model, label: None, since: None, until: None, limit: ROWS, seen: false, after: None };
-        let rows = records::listed(&*self.records, all).map_err(BackfillError::from);
-        let suspects = rows.try_filter(|row| {
-            let ours = row.bucket == self.bucket && row.key.starts_with(&self.prefix) && self.filter.allows(&row.key);
-            std::future::ready(ours && !seen.contains(&row.bucket, &row.key))
-        });
-        let orphans = suspects.map_ok(move |row| async move { Ok(self.is_orphan(&row).await?.then_some(row)) });
-        let orphans = orphans.try_buffered(self.concurrency);
-        orphans.try_filter_map(|orphan| std::future::ready(Ok(orphan))).boxed()
-    }
-
-    fn listed(&self) -> BoxStream<'_, Result<Listed, BackfillError>> {
-        let pages = stream::try_unfold(Some(None::<String>), move |from| async move {
+    fn listed(&self, after: Option<String>) -> BoxStream<'_, Result<Listed, BackfillError>> {
+        let start = after.map(ListAfter::Key);
+        let pages = stream::try_unfold(Some(start), move |from| async move {
             let Some(after) = from else { return Ok::<_, BackfillError>(None) };
-            let page = self.objects.list(&self.bucket, &self.prefix, after.as_deref()).await?;
+            let after = after.as_ref();
+            let page = patiently(|| async move { Ok(self.objects.list(&self.bucket, &self.prefix, after).await?) });
+            let (page, _) = page.await?;
             let objects = page.objects.into_iter().filter(|listed| self.filter.allows(&listed.key)).map(Ok);
             Ok(Some((stream::iter(objects), page.next.map(Some))))
         });
         pages.try_flatten().boxed()
     }
 
-    async fn gap(&self, listed: &Listed) -> Result<Option<Gap>, BackfillError> {
-        let row = records::get(&*self.records, &self.bucket, &listed.key, &self.model).await?;
-        Ok(match row {
+    async fn read(&self, listed: &Listed) -> Result<Read, BackfillError> {
+        let Backfill { records, bucket, model, .. } = self;
+        let read = || async move { Ok(records::get_with_newest(&**records, bucket, &listed.key, model).await?) };
+        let ((row, newest), overloaded) = patiently(read).await?;
+        let gap = match row {
             None => Some(Gap::Missing),
             Some(row) if is_of(&row, listed) => None,
             Some(_) => Some(Gap::Stale),
-        })
+        };
+        Ok(Read { gap, newest, overloaded })
     }
 
     /// No version and no ETag: what is there when it is fetched is what counts.
-    fn observation(&self, listed: &Listed) -> ObjectEvent {
+    fn observation(&self, key: &str, size: Option<u64>) -> ObjectEvent {
         ObjectEvent {
             bucket: self.bucket.clone(),
-            key: listed.key.clone(),
+            key: key.to_owned(),
             change: Change::Observed,
             version_id: None,
             etag: None,
-            size: Some(listed.size),
+            size,
             sequencer: None,
             event_time: None,
             region: None,
@@ -184,20 +135,15 @@ impl Backfill {
             trace_id: None,
         }
     }
+}
 
-    async fn is_orphan(&self, row: &Record) -> Result<bool, BackfillError> {
-        if !records::is_current(&*self.records, row, &self.model).await? {
-            return Ok(false);
-        }
-        let pinned = Pinned { bucket: row.bucket.clone(), key: row.key.clone(), version_id: None, etag: None };
-        match self.objects.head(&pinned).await {
-            Ok(_) => Ok(false),
-            Err(FetchError::Superseded(_)) => Ok(true),
-            // The SDK asks for no such key, so its listing is all there is to know.
-            Err(FetchError::Unaddressable(_)) => Ok(true),
-            Err(error) => Err(error.into()),
-        }
-    }
+/// What the records know of a listed object.
+struct Read {
+    gap: Option<Gap>,
+    /// The newest row that stands, whichever model's.
+    newest: Option<Record>,
+    /// It took several attempts.
+    overloaded: bool,
 }
 
 /// Whether a row is of the content that is listed. Some stores have no ETags, and a key that could not be asked for
@@ -212,25 +158,36 @@ fn is_of(row: &Record, listed: &Listed) -> bool {
     }
 }
 
-/// Which keys a listing had: 16 bytes each, so a million objects take 16 MB.
-#[derive(Debug, Default)]
-pub struct Seen {
-    hashes: Vec<[u8; 16]>,
+impl BackfillError {
+    fn is_overload(&self) -> bool {
+        matches!(
+            self,
+            BackfillError::Objects(FetchError::Overloaded(_)) | BackfillError::Records(RecordsError::Unavailable(_))
+        )
+    }
 }
 
-impl Seen {
-    pub fn add(&mut self, bucket: &str, key: &str) {
-        self.hashes.push(object_hash(bucket, key));
+/// Tries again while it is an overload, for [`PATIENCE`]; says whether it was one.
+async fn patiently<T, F>(attempt: impl Fn() -> F) -> Result<(T, bool), BackfillError>
+where
+    F: Future<Output = Result<T, BackfillError>>,
+{
+    let end = Instant::now() + PATIENCE;
+    let mut longest = FIRST_PAUSE;
+    let mut overloaded = false;
+    loop {
+        match attempt().await {
+            Err(error) if error.is_overload() && Instant::now() + longest < end => {
+                overloaded = true;
+                tokio::time::sleep(jittered(longest)).await;
+                longest = (longest * 2).min(LONGEST_PAUSE);
+            }
+            done => return done.map(|done| (done, overloaded)),
+        }
     }
+}
 
-    /// To be asked from here on.
-    #[must_use]
-    pub fn sorted(mut self) -> Seen {
-        self.hashes.sort_unstable();
-        self
-    }
-
-    fn contains(&self, bucket: &str, key: &str) -> bool {
-        self.hashes.binary_search(&object_hash(bucket, key)).is_ok()
-    }
+/// Half of it is chance, so that not all come back at once.
+fn jittered(pause: Duration) -> Duration {
+    pause.mul_f64(0.5 + fastrand::f64() / 2.0)
 }

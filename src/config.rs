@@ -39,6 +39,9 @@ pub const INCLUDE: &str = "SPOTTER_INCLUDE";
 pub const EXCLUDE: &str = "SPOTTER_EXCLUDE";
 pub const QUEUE: &str = "SPOTTER_QUEUE";
 pub const WEBHOOK_TOKEN: &str = "SPOTTER_WEBHOOK_TOKEN";
+pub const PAGE_TOKEN: &str = "SPOTTER_PAGE_TOKEN";
+pub const PAGE_BUCKET: &str = "SPOTTER_PAGE_BUCKET";
+pub const PAGE_PREFIX: &str = "SPOTTER_PAGE_PREFIX";
 /// The AWS SDK reads these itself; that one is set decides the default of `SPOTTER_S3_ADDRESSING`.
 const ENDPOINTS: [&str; 2] = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"];
 /// The SDK reads these, too; where one is set, a queue's URL does not say where the queue is.
@@ -48,6 +51,8 @@ pub const DEFAULT_KEYSPACE: &str = "spotter";
 const DEFAULT_CASSANDRA_PORT: u16 = 9042;
 /// No picture of 25 million pixels that people take is larger.
 const DEFAULT_MAX_BYTES: u64 = 64_000_000;
+/// Characters: a shorter token of a page that everybody reaches could be guessed.
+const SHORTEST_PAGE_TOKEN: usize = 16;
 
 /// What the environment says; flags of the command line replace single fields.
 #[derive(Debug, Clone)]
@@ -74,6 +79,11 @@ pub struct Settings {
     pub queue_endpoint_in_env: bool,
     /// What whoever calls the webhook must know.
     pub webhook_token: Option<Secret>,
+    /// What whoever asks the page's function must know.
+    pub page_token: Option<Secret>,
+    /// Where the page's function uploads to; its keys begin with the prefix.
+    pub page_bucket: Option<String>,
+    pub page_prefix: String,
 }
 
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -111,7 +121,7 @@ impl Settings {
             eventbridge_keys: choice(&get, EVENTBRIDGE_KEYS, &keys)?.unwrap_or_default(),
             s3: S3Settings {
                 path_style: choice(&get, S3_ADDRESSING, &[("path", true), ("virtual", false)])?,
-                endpoint_in_env: ENDPOINTS.into_iter().any(|name| get(name).is_some()),
+                endpoint_in_env: ENDPOINTS.into_iter().find_map(&get).map(|url: OsString| url.to_string_lossy().into_owned()),
                 ..S3Settings::default()
             },
             limits: number(&get, MAX_PIXELS)?.map_or_else(Limits::default, |pixels| Limits { pixels }),
@@ -122,8 +132,20 @@ impl Settings {
             queue: text(&get, QUEUE)?,
             queue_endpoint_in_env: QUEUE_ENDPOINTS.into_iter().any(|name| get(name).is_some()),
             webhook_token: secret(&get, WEBHOOK_TOKEN)?,
+            page_token: page_token(&get)?,
+            page_bucket: text(&get, PAGE_BUCKET)?,
+            page_prefix: text(&get, PAGE_PREFIX)?.unwrap_or_default(),
         })
     }
+}
+
+/// Whether a terminal may be written to in colours: <https://no-color.org>, and no `TERM=dumb`.
+pub fn colours_wanted() -> bool {
+    colours(|name| std::env::var_os(name))
+}
+
+fn colours(variables: impl Variables) -> bool {
+    variables("NO_COLOR").is_none_or(|value| value.is_empty()) && variables("TERM").is_none_or(|term| term != "dumb")
 }
 
 fn text(get: &impl Variables, variable: &'static str) -> Result<Option<String>, ConfigError> {
@@ -137,6 +159,15 @@ fn text(get: &impl Variables, variable: &'static str) -> Result<Option<String>, 
 fn secret(get: &impl Variables, variable: &'static str) -> Result<Option<Secret>, ConfigError> {
     let text = |value: OsString| value.into_string().map_err(|_| error(variable, "…", "must be UTF-8 text"));
     Ok(get(variable).map(text).transpose()?.map(Secret))
+}
+
+fn page_token(get: &impl Variables) -> Result<Option<Secret>, ConfigError> {
+    match secret(get, PAGE_TOKEN)? {
+        Some(Secret(token)) if token.chars().count() < SHORTEST_PAGE_TOKEN => {
+            Err(error(PAGE_TOKEN, "…", format!("must have at least {SHORTEST_PAGE_TOKEN} characters")))
+        }
+        token => Ok(token),
+    }
 }
 
 fn globs(get: &impl Variables, variable: &'static str) -> Result<Vec<Glob>, ConfigError> {
@@ -252,6 +283,13 @@ mod tests {
     }
 
     #[test]
+    fn colours_are_left_out_where_they_are_not_wanted() {
+        let wanted = |name: &'static str, value: &'static str| colours(move |n| (n == name).then(|| value.into()));
+        assert!(wanted("TERM", "xterm-256color") && wanted("NO_COLOR", "") && wanted("OTHER", "1"));
+        assert!(!wanted("NO_COLOR", "1") && !wanted("NO_COLOR", "0") && !wanted("TERM", "dumb"));
+    }
+
+    #[test]
     fn nodes_get_the_usual_port() {
         let nodes = read(&[(CASSANDRA, "a, b:1,[::1]:2,::1")]).unwrap().cassandra.unwrap().nodes;
         assert_eq!(nodes, ["a:9042", "b:1", "[::1]:2", "[::1]:9042"]);
@@ -310,16 +348,25 @@ mod tests {
     #[test]
     fn a_password_is_never_shown() {
         let login = [(CASSANDRA, "a"), (CASSANDRA_USER, "u"), (CASSANDRA_PASSWORD, "hunter2")];
-        let variables = [&login[..], &[(WEBHOOK_TOKEN, "hunter2")]].concat();
+        let variables = [&login[..], &[(WEBHOOK_TOKEN, "hunter2"), (PAGE_TOKEN, "hunter2hunter2hunter2")]].concat();
         assert!(!format!("{:?}", read(&variables).unwrap()).contains("hunter2"));
         assert!(!error_of_short_login().contains("hunter2"));
+    }
+
+    #[test]
+    fn a_page_has_no_token_or_a_long_one() {
+        assert_eq!(read(&[(PAGE_TOKEN, "")]).unwrap().page_token, None);
+        let sixteen = "0123456789abcdeü";
+        assert_eq!(read(&[(PAGE_TOKEN, sixteen)]).unwrap().page_token, Some(Secret(sixteen.into())));
+        let error = read(&[(PAGE_TOKEN, "0123456789abcde")]).unwrap_err();
+        assert_eq!(error, "SPOTTER_PAGE_TOKEN=\"…\": must have at least 16 characters");
     }
 
     #[cfg(unix)]
     #[test]
     fn a_secret_that_is_not_utf_8_is_not_repeated() {
         use std::os::unix::ffi::OsStringExt;
-        for secret in [CASSANDRA_PASSWORD, WEBHOOK_TOKEN, NOTIFY] {
+        for secret in [CASSANDRA_PASSWORD, WEBHOOK_TOKEN, PAGE_TOKEN, NOTIFY] {
             let bytes = || OsString::from_vec(b"hunter2\xff".to_vec());
             let get = move |name| if name == CASSANDRA { Some("a".into()) } else { (name == secret).then(bytes) };
             let error = Settings::read(get).unwrap_err().to_string();

@@ -34,6 +34,26 @@ pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
     (0..text.len()).step_by(2).map(|i| u8::from_str_radix(&text[i..i + 2], 16).ok()).collect()
 }
 
+/// The reverse of [`base64`]; `None` where the text is nothing that it says.
+#[cfg(feature = "page")]
+pub(crate) fn unbase64(text: &str) -> Option<Vec<u8>> {
+    let symbol = |symbol: &u8| match symbol {
+        b'A'..=b'Z' => Some(u32::from(symbol - b'A')),
+        b'a'..=b'z' => Some(u32::from(symbol - b'a') + 26),
+        b'0'..=b'9' => Some(u32::from(symbol - b'0') + 52),
+        b'+' => Some(62),
+        b'/' => Some(63),
+        _ => None,
+    };
+    let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
+    for group in text.trim_end_matches('=').as_bytes().chunks(4) {
+        let bits = group.iter().try_fold(0, |bits, next| Some(bits << 6 | symbol(next)?))? << (6 * (4 - group.len()));
+        bytes.extend_from_slice(&bits.to_be_bytes()[1..group.len()]);
+    }
+    // Neither a lone symbol, nor padding that is too short or too long, nor bits that no byte has.
+    (base64(&bytes) == text).then_some(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -44,8 +64,15 @@ mod tests {
             [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("foobar", "Zm9vYmFy")]
         {
             assert_eq!(base64(bytes.as_bytes()), text);
+            assert_eq!(unbase64(text).as_deref(), Some(bytes.as_bytes()));
         }
         assert_eq!(base64(&[0xfb, 0xff]), "+/8=");
+        assert_eq!(unbase64("+/8="), Some(vec![0xfb, 0xff]));
+        for none in
+            ["=", "Z", "Zg", "Zg=", "Zg===", "Zh==", "Zm9v=", "Zm9v====", "Zm 9", "Zm9v\n", "-_8=", "Zg==Zg==", "ä"]
+        {
+            assert_eq!(unbase64(none), None, "{none:?}");
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@
 //! bucket or a URL is ever HTML here, and a strict Content-Security-Policy stands behind that.
 
 use std::sync::Arc;
+#[cfg(feature = "cli")]
 use std::time::Duration;
 
 use axum::Router;
@@ -17,6 +18,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::{StatusCode, Uri};
 use axum::routing::{MethodRouter, get, post};
 use futures_util::future::BoxFuture;
+#[cfg(feature = "cli")]
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, broadcast};
 
@@ -30,6 +32,7 @@ use crate::records::Records;
 mod about;
 mod answer;
 mod assets;
+pub mod function_url;
 mod guard;
 mod journey;
 mod live;
@@ -46,6 +49,7 @@ const LARGEST_BODY: usize = 16 * 1024;
 /// Journeys at once: each holds an object and its pixels.
 const JOURNEYS: usize = 2;
 /// What open streams are granted at the end: a page that listens would keep it waiting forever.
+#[cfg(feature = "cli")]
 const GRACE: Duration = Duration::from_secs(2);
 
 /// What the page shows, what it may do, and for whom.
@@ -79,6 +83,8 @@ pub struct Uploads {
     pub bucket: String,
     /// Whether others may be named.
     pub any_bucket: bool,
+    /// What keys begin with; it is put before those that do not.
+    pub prefix: String,
 }
 
 /// Uploads the sample pictures and says how many; an error is a sentence.
@@ -124,6 +130,7 @@ pub fn router(state: PageState) -> Router {
 }
 
 /// Serves until `shutdown` is done, then lets answers under way end, for a moment.
+#[cfg(feature = "cli")]
 pub async fn serve(
     listener: TcpListener,
     router: Router,

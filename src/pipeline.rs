@@ -1,15 +1,17 @@
 //! One object's way, from its event to its outcome. Knows no envelope and no command line.
 
+mod absence;
 mod after;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
+use tokio::time::timeout_at;
 
 use crate::classifier::Model;
 use crate::decode::Limits;
-use crate::event::{Change, ObjectEvent, Timestamp};
+use crate::event::{Change, ObjectEvent};
 use crate::filter::Filter;
 use crate::objects::{FetchError, Head, Object, Objects, Pinned};
 use crate::record::{self, Order, Record, Subject};
@@ -52,6 +54,8 @@ pub enum Outcome {
 pub struct Handled {
     pub outcome: Outcome,
     pub steps: Steps,
+    /// Of a retry: the bucket or the records did not answer in time, or said that they cannot keep up.
+    pub overloaded: bool,
 }
 
 /// How long each step took; zero where it was not taken.
@@ -70,6 +74,15 @@ struct Way {
     deadline: Instant,
     doing: &'static str,
     steps: Steps,
+    overloaded: bool,
+}
+
+/// What is known of an object before it is fetched.
+enum Known<'a> {
+    /// Not yet read.
+    Unread,
+    /// The newest row that stands.
+    Newest(Option<&'a Record>),
 }
 
 impl Pipeline {
@@ -99,28 +112,30 @@ impl Pipeline {
 
     /// The outcome comes by `deadline`: what hangs until then may pass.
     pub async fn handle(&self, event: &ObjectEvent, deadline: Instant) -> Handled {
-        let mut way = Way { deadline, doing: "waiting for its turn", steps: Steps::default() };
-        let outcome = match tokio::time::timeout_at(deadline.into(), self.go(event, &mut way)).await {
-            Ok(outcome) => outcome,
-            Err(_) => {
-                let ObjectEvent { bucket, key, .. } = event;
-                Outcome::Retry(format!("s3://{bucket}/{key}: the time was up while still {}", way.doing))
-            }
-        };
-        Handled { outcome, steps: way.steps }
+        let mut way = Way::until(deadline);
+        let gone = timeout_at(deadline.into(), self.go(event, Known::Unread, &mut way)).await;
+        way.end(event, gone.ok())
     }
 
-    async fn go(&self, event: &ObjectEvent, way: &mut Way) -> Outcome {
+    /// [`Pipeline::handle`] of an observation, by who has just read the object's rows: `newest` is the newest one that
+    /// stands.
+    pub async fn observe(&self, event: &ObjectEvent, newest: Option<&Record>, deadline: Instant) -> Handled {
+        let mut way = Way::until(deadline);
+        let gone = timeout_at(deadline.into(), self.go(event, Known::Newest(newest), &mut way)).await;
+        way.end(event, gone.ok())
+    }
+
+    async fn go(&self, event: &ObjectEvent, known: Known<'_>, way: &mut Way) -> Outcome {
         match event.change {
             Change::Test => Outcome::Ignored("a test event"),
             Change::Other => Outcome::Ignored("not a change of an object's content"),
             _ if !self.filter.allows(&event.key) => Outcome::Ignored("left out by the filters"),
             Change::Deleted | Change::VersionRemoved => self.write(record::of_removal(event), way).await,
-            Change::Created | Change::Observed => self.look(event, way).await.unwrap_or_else(|outcome| outcome),
+            Change::Created | Change::Observed => self.look(event, known, way).await.unwrap_or_else(|outcome| outcome),
         }
     }
 
-    async fn look(&self, event: &ObjectEvent, way: &mut Way) -> Result<Outcome, Outcome> {
+    async fn look(&self, event: &ObjectEvent, known: Known<'_>, way: &mut Way) -> Result<Outcome, Outcome> {
         let pinned = Pinned {
             bucket: event.bucket.clone(),
             key: event.key.clone(),
@@ -128,10 +143,17 @@ impl Pipeline {
             etag: event.etag.clone(),
         };
         way.doing = "reading what is known of it";
-        let known = self.known(event).await?;
+        let read;
+        let known = match known {
+            Known::Newest(newest) => newest,
+            Known::Unread => {
+                read = self.known(event, way).await?;
+                read.as_ref()
+            }
+        };
         if let Some(head) = self.announced_too_large(event) {
             let verdict = record::too_large(head.size, self.max_bytes);
-            let subject = Subject { order: order(event, &head, known.as_ref()), event: event.clone(), head };
+            let subject = Subject { order: order(event, &head, known), event: event.clone(), head };
             return Ok(self.write(record::of_verdict(&subject, &self.model, verdict), way).await);
         }
         way.doing = "waiting for memory";
@@ -150,10 +172,12 @@ impl Pipeline {
                 (Head { content_type: None, ..*head }, Err(verdict))
             }
             Err(FetchError::Unaddressable(why)) => (announced(event), Err(record::unaddressable(why))),
-            Err(FetchError::Superseded(why)) => return Err(Outcome::Superseded(why)),
-            Err(FetchError::Retry(why)) => return Err(Outcome::Retry(why)),
+            Err(error @ (FetchError::Superseded(_) | FetchError::Gone { .. })) => {
+                return Err(Outcome::Superseded(error.to_string()));
+            }
+            Err(error @ (FetchError::Retry(_) | FetchError::Overloaded(_))) => return Err(way.refused(&error)),
         };
-        let subject = Subject { order: order(event, &head, known.as_ref()), event: event.clone(), head };
+        let subject = Subject { order: order(event, &head, known), event: event.clone(), head };
         let record = match bytes {
             Ok(bytes) => self.classify(subject, bytes, way).await?,
             Err(verdict) => record::of_verdict(&subject, &self.model, verdict),
@@ -170,18 +194,18 @@ impl Pipeline {
 
     /// What is known of an observed object: the row of the version that is asked for, else the newest that stands.
     /// Read before the object is: what is fetched afterwards is never older than it.
-    async fn known(&self, event: &ObjectEvent) -> Result<Option<Record>, Outcome> {
+    async fn known(&self, event: &ObjectEvent, way: &mut Way) -> Result<Option<Record>, Outcome> {
         let (bucket, key) = (&event.bucket, &event.key);
         if event.change != Change::Observed {
             return Ok(None);
         }
-        let retry = |error: RecordsError| Outcome::Retry(error.to_string());
-        if let Some(version) = &event.version_id
-            && let Some(row) = records::of_version(&*self.records, bucket, key, version).await.map_err(retry)?
-        {
-            return Ok(Some(row));
+        if let Some(version) = &event.version_id {
+            let row = records::of_version(&*self.records, bucket, key, version).await;
+            if let Some(row) = row.map_err(|error| way.unrecorded(&error))? {
+                return Ok(Some(row));
+            }
         }
-        records::newest(&*self.records, bucket, key).await.map_err(retry)
+        records::newest(&*self.records, bucket, key).await.map_err(|error| way.unrecorded(&error))
     }
 
     async fn classify(&self, subject: Subject, bytes: Vec<u8>, way: &mut Way) -> Result<Record, Outcome> {
@@ -207,7 +231,7 @@ impl Pipeline {
         let written = self.records.write(&record, way.deadline).await;
         way.steps.write = started.elapsed();
         if let Err(error) = written {
-            return Outcome::Retry(error.to_string());
+            return way.unrecorded(&error);
         }
         way.doing = "telling of its record";
         let started = Instant::now();
@@ -217,6 +241,32 @@ impl Pipeline {
             Ok(()) => Outcome::Recorded(Box::new(record)),
             Err(why) => Outcome::Retry(why),
         }
+    }
+}
+
+impl Way {
+    fn until(deadline: Instant) -> Way {
+        Way { deadline, doing: "waiting for its turn", steps: Steps::default(), overloaded: false }
+    }
+
+    /// `None` is an outcome that did not come in time.
+    fn end(self, event: &ObjectEvent, outcome: Option<Outcome>) -> Handled {
+        let overloaded = self.overloaded || outcome.is_none();
+        let outcome = outcome.unwrap_or_else(|| {
+            let ObjectEvent { bucket, key, .. } = event;
+            Outcome::Retry(format!("s3://{bucket}/{key}: the time was up while still {}", self.doing))
+        });
+        Handled { outcome, steps: self.steps, overloaded }
+    }
+
+    fn refused(&mut self, error: &FetchError) -> Outcome {
+        self.overloaded = matches!(error, FetchError::Overloaded(_));
+        Outcome::Retry(error.to_string())
+    }
+
+    fn unrecorded(&mut self, error: &RecordsError) -> Outcome {
+        self.overloaded = matches!(error, RecordsError::Unavailable(_));
+        Outcome::Retry(error.to_string())
     }
 }
 
@@ -243,8 +293,8 @@ fn order(event: &ObjectEvent, head: &Head, known: Option<&Record>) -> Order {
             row.order.clone()
         }
         Some(row) if event.version_id.is_none() || modified >= row.order.event_time.whole_second() => {
-            let just_after = Timestamp(row.order.event_time.0.saturating_add(1));
-            Order { seq: row.order.seq.clone(), event_time: modified.max(just_after), version }
+            let event_time = modified.max(row.order.event_time.just_after());
+            Order { seq: row.order.seq.clone(), event_time, version }
         }
         _ => Order { seq: own.seq, event_time: modified, version },
     }
@@ -253,6 +303,7 @@ fn order(event: &ObjectEvent, head: &Head, known: Option<&Record>) -> Order {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Timestamp;
     use crate::record::Status;
 
     fn event(change: Change, version_id: Option<&str>) -> ObjectEvent {

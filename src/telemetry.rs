@@ -22,15 +22,20 @@ pub fn to_json() {
 
 /// Lines for people on stderr, few unless `RUST_LOG` says more: commands say themselves what became of objects, and
 /// what the endpoint refuses is told to whom it refuses it. Call once.
-pub fn to_terminal() {
+pub fn to_terminal(colours: bool) {
     let levels = EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| "error,spotter=warn,s3s=off,scylla=off,spotter::telemetry=off".into());
     let subscriber = tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_ansi(colours && std::io::stderr().is_terminal())
         .with_target(false)
         .with_env_filter(levels);
     let _ = subscriber.try_init();
+}
+
+/// One line about what keeps a process from doing its work, where nobody but the log may be told.
+pub fn misconfigured(why: &str) {
+    tracing::error!(outcome = "misconfigured", why);
 }
 
 /// One line about one object's outcome.

@@ -37,6 +37,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "backfill",
             "classifier",
             "config",
+            "encoding",
             "event",
             "filter",
             "function",
@@ -82,6 +83,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("s3s", &["local/"]),
     ("scylla", &["records/cassandra/"]),
     ("tiff", &["decode/"]),
+    ("tower_service", &["page/function_url.rs"]),
     ("tract_onnx", &["classifier/"]),
     ("tracing_subscriber", &["telemetry.rs"]),
     ("zune_jpeg", &["decode/"]),
@@ -89,10 +91,22 @@ const OWNED: &[(&str, &[&str])] = &[
     ("std::env", &["config.rs"]),
 ];
 
-/// What a function's binary must not have.
-const NOT_IN_THE_FUNCTION: &[&str] = &["axum", "clap", "libsqlite3-sys", "rusqlite", "s3s"];
-/// What it must have, so that the check reads the right tree.
-const IN_THE_FUNCTION: &[&str] = &["aws-sdk-s3", "lambda_runtime", "scylla", "spotter", "tract-onnx"];
+/// Package, what its binary must not have, and what it must have, so that the check reads the right tree.
+const FUNCTIONS: [(&str, &[&str], &[&str]); 2] = [
+    (
+        "spotter-lambda",
+        &["axum", "clap", "libsqlite3-sys", "rusqlite", "s3s"],
+        &["aws-sdk-s3", "lambda_runtime", "scylla", "spotter", "tract-onnx"],
+    ),
+    (
+        "spotter-page",
+        &["clap", "indicatif", "libsqlite3-sys", "parquet", "rusqlite", "s3s"],
+        &["aws-sdk-s3", "axum", "lambda_runtime", "scylla", "spotter", "tract-onnx"],
+    ),
+];
+/// What the page's function has beside the other's dependencies. All else must have the same features in both, or
+/// both are built twice.
+const OF_THE_PAGE: &[&str] = &["axum", "axum-core", "matchit", "mime", "serde_urlencoded", "spotter", "spotter-page"];
 
 const LONGEST_FILE: usize = 450;
 
@@ -102,7 +116,8 @@ pub fn trials() -> Vec<Trial> {
         Trial::test("architecture: the table points one way", one_way),
         Trial::test("architecture: crates are named where they belong", owned),
         Trial::test("architecture: files of a few hundred lines", short_files),
-        needs("architecture: the function has no SQLite, S3 server, web server or arguments", tree(), function),
+        needs("architecture: the functions have no SQLite, S3 server, web server or arguments", trees(), functions),
+        needs("architecture: the functions share one build of their dependencies", trees(), one_build),
         needs("architecture: no package registry is named", tracked_files(), no_registry),
     ]
 }
@@ -265,30 +280,56 @@ fn short_files() -> Result<(), Failed> {
     fail_with(long.map(|source| format!("src/{} has {} lines: split it", source.path, source.lines)).collect())
 }
 
-/// `cargo tree` of the function; from the network only where its few own crates were never fetched.
-fn tree() -> Result<String, String> {
+/// Of each function, `crate version features`, one a line.
+type Trees = Vec<Vec<String>>;
+
+fn trees() -> Result<Trees, String> {
+    FUNCTIONS.iter().map(|(package, ..)| tree(package)).collect()
+}
+
+/// `cargo tree` of a function; from the network only where its few own crates were never fetched.
+fn tree(package: &str) -> Result<Vec<String>, String> {
     let cargo = |offline: &[&str]| {
-        let arguments = ["tree", "--package", "spotter-lambda", "--edges", "normal", "--prefix", "none", "--locked"];
-        Command::new(env!("CARGO")).current_dir(root()).args(arguments).args(offline).output()
+        let arguments = ["tree", "--package", package, "--edges", "normal", "--prefix", "none", "--locked"];
+        let format = ["--format", "{p} {f}"];
+        Command::new(env!("CARGO")).current_dir(root()).args(arguments).args(format).args(offline).output()
     };
     let run = |offline: &[&str]| match cargo(offline) {
         Ok(output) if output.status.success() => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
         Ok(output) => Err(String::from_utf8_lossy(&output.stderr).trim().replace('\n', " ")),
         Err(error) => Err(error.to_string()),
     };
-    run(&["--offline"]).or_else(|_| run(&[])).map_err(|error| format!("cargo tree does not work here: {error}"))
+    let tree = run(&["--offline"]).or_else(|_| run(&[]));
+    let tree = tree.map_err(|error| format!("cargo tree does not work here: {error}"))?;
+    // ` (*)` marks what was listed before.
+    Ok(tree.lines().map(|line| line.trim_end_matches(" (*)").to_owned()).collect())
 }
 
-fn function(tree: String) -> Result<(), Failed> {
-    let crates: BTreeSet<&str> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
-    let mut wrong: Vec<String> = NOT_IN_THE_FUNCTION
-        .iter()
-        .filter(|name| crates.contains(**name))
-        .map(|name| format!("bootstrap has {name} in it: cargo tree -p spotter-lambda -e normal -i {name}"))
-        .collect();
-    let missing = IN_THE_FUNCTION.iter().filter(|name| !crates.contains(**name));
-    wrong.extend(missing.map(|name| format!("{name} is not in the tree")));
+fn name(line: &str) -> &str {
+    line.split(' ').next().unwrap_or_default()
+}
+
+fn functions(trees: Trees) -> Result<(), Failed> {
+    let mut wrong = Vec::new();
+    for ((package, not_in, in_it), tree) in FUNCTIONS.iter().zip(&trees) {
+        let crates: BTreeSet<&str> = tree.iter().map(|line| name(line)).collect();
+        let strangers = not_in.iter().filter(|name| crates.contains(**name));
+        wrong
+            .extend(strangers.map(|name| format!("{package} has {name}: cargo tree -p {package} -e normal -i {name}")));
+        let missing = in_it.iter().filter(|name| !crates.contains(**name));
+        wrong.extend(missing.map(|name| format!("{name} is not in the tree of {package}")));
+        // Its server. Without it a request is a value, as Lambda passes it on.
+        let serves = tree.iter().find(|line| name(line) == "hyper" && line.contains("server"));
+        wrong.extend(serves.map(|line| format!("{package} could serve: {line}")));
+    }
     fail_with(wrong)
+}
+
+fn one_build(trees: Trees) -> Result<(), Failed> {
+    let [function, page] = &trees[..] else { return Err("there are two functions".into()) };
+    let [function, page] = [function, page].map(|tree| tree.iter().collect::<BTreeSet<_>>());
+    let others = page.difference(&function).filter(|line| !OF_THE_PAGE.contains(&name(line)));
+    fail_with(others.map(|line| format!("only the page's function has {line}")).collect())
 }
 
 /// What git has or would add.

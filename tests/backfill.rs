@@ -1,14 +1,20 @@
 //! `spotter backfill`: what is in a bucket and not in the records, whatever happened to the events.
 
+mod batch;
+mod delete;
+mod faults;
+mod resume;
+
 use std::collections::BTreeMap;
+use std::future::pending;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use futures_util::TryStreamExt;
+use futures_util::{FutureExt, TryStreamExt};
 use libtest_mimic::{Failed, Trial};
 use serde_json::Value;
-use spotter::backfill::{Backfill, Gap, Seen, Unfinished};
+use spotter::backfill::{Backfill, Gap, Pace, Round, Scope, Seen};
 use spotter::filter::Filter;
 use spotter::objects::S3Objects;
 use spotter::pipeline::Outcome;
@@ -25,7 +31,7 @@ const MODEL: &str = "digits/1";
 const LIMIT: Duration = Duration::from_secs(60);
 
 pub fn trials() -> Vec<Trial> {
-    vec![
+    let mut trials = vec![
         Trial::test("backfill::fills_what_is_missing_or_stale_and_nothing_else", || on_runtime(fills())),
         Trial::test("backfill::true_events_outrank_it", || on_runtime(true_events())),
         Trial::test("backfill::a_bucket_of_versions", || on_runtime(versions())),
@@ -35,7 +41,14 @@ pub fn trials() -> Vec<Trial> {
         Trial::test("backfill::a_dry_run_has_formats_and_changes_nothing", || on_runtime(dry_run())),
         Trial::test("backfill::every_minute_until_ctrl_c", || on_runtime(every())),
         Trial::test("backfill::a_bucket_that_is_away_is_a_failure", || on_runtime(away())),
-    ]
+        Trial::test("backfill::what_failed_is_a_file_and_the_file_is_tried_again", || on_runtime(failures())),
+        Trial::test("backfill::a_rescan_writes_the_same_rows", || on_runtime(rescan())),
+    ];
+    trials.extend(batch::trials());
+    trials.extend(delete::trials());
+    trials.extend(faults::trials());
+    trials.extend(resume::trials());
+    trials
 }
 
 pub fn backfill(cloud: &Cloud, prefix: &str) -> Backfill {
@@ -46,20 +59,23 @@ pub fn backfill(cloud: &Cloud, prefix: &str) -> Backfill {
         bucket: BUCKET.into(),
         prefix: prefix.into(),
         filter: Filter::default(),
-        concurrency: 4,
-        unfinished: Unfinished::default(),
+        pace: Pace::new(4),
     }
+}
+
+pub fn gaps() -> Round {
+    Round { scope: Scope::Gaps { after: None }, limit: LIMIT }
 }
 
 /// Gap and outcome of each key that was not right.
 async fn run(cloud: &Cloud, prefix: &str) -> Result<BTreeMap<String, (Gap, bool)>, Failed> {
     let backfill = backfill(cloud, prefix);
     let pipeline = cloud::pipeline(cloud.s3.clone(), cloud.records.clone())?;
-    let filled: Vec<_> = backfill.fill(&pipeline, LIMIT).try_collect().await?;
+    let filled: Vec<_> = backfill.fill(&pipeline, gaps(), pending().boxed()).try_collect().await?;
     let done = |outcome: &Outcome| matches!(outcome, Outcome::Recorded(_));
     let gaps = filled.into_iter().filter_map(|filled| {
-        let (gap, _, handled) = filled.handled?;
-        Some((filled.listed.key, (gap, done(&handled.outcome))))
+        let (_, handled) = filled.handled?;
+        Some((filled.key, (filled.gap?, done(&handled.outcome))))
     });
     Ok(gaps.collect())
 }
@@ -165,7 +181,7 @@ async fn orphans() -> Result<(), Failed> {
     keys.sort_unstable();
     assert_eq!(keys, ["gone.png", "out/gone.png"]);
     let rows = cloud.records.rows(BUCKET, "gone.png", None).await?;
-    assert_eq!(rows.len(), 1, "an absence is reported, not recorded");
+    assert_eq!(rows.len(), 1, "it is reported, and recorded only where that is asked for");
     Ok(())
 }
 
@@ -218,16 +234,16 @@ async fn command() -> Result<(), Failed> {
     let (code, out, err) = said(on(&home, &cloud, &["s3://demo/in/"]))?;
     assert_eq!(code, Some(0), "{out}{err}");
     assert!(out.contains("s3://demo/in/8.bmp  classified  8"), "{out}");
-    assert!(out.contains("\n2 listed · 2 missing · 0 stale · 2 recorded · 0 failed  "), "{out}");
+    assert!(out.contains("\n2 listed · 0 right · 2 missing · 0 stale · 2 recorded (1 rejected) · 0 failed  "), "{out}");
     let (code, out, _) = said(on(&home, &cloud, &["s3://demo"]))?;
     assert_eq!(code, Some(0));
-    assert!(out.starts_with("2 listed · 0 missing · 0 stale · 0 recorded · 0 failed  "), "{out}");
+    assert!(out.starts_with("2 listed · 2 right · 0 missing · 0 stale · 0 recorded · 0 failed  "), "{out}");
     let (code, _, err) = said(on(&home, &cloud, &["demo/in"]))?;
     assert_eq!((code, err.contains("did you mean s3://demo/in?")), (Some(2), true), "{err}");
     // What is left out is not there.
     cloud.put("in/8.tmp", &sample("8.bmp")?).await?;
     let (_, out, _) = said(on(&home, &cloud, &["s3://demo", "--exclude", "*.tmp", "--include", "in/**"]))?;
-    assert!(out.starts_with("2 listed · 0 missing"), "{out}");
+    assert!(out.starts_with("2 listed · 2 right"), "{out}");
     cloud.s3.delete_object().bucket(BUCKET).key("in/8.tmp").send().await?;
     // Who is to be told and does not listen: the object is not done, and said.
     cloud.put("in/1.png", &sample("1.png")?).await?;
@@ -236,7 +252,7 @@ async fn command() -> Result<(), Failed> {
     let (code, out, err) = said(deaf)?;
     assert_eq!(code, Some(1), "{out}{err}");
     assert!(err.contains("s3://demo/in/1.png  failed: recorded, but http://127.0.0.1:1 could not be told"), "{err}");
-    assert!(out.contains("3 listed · 1 missing · 0 stale · 0 recorded · 1 failed  "), "{out}");
+    assert!(out.contains("3 listed · 2 right · 1 missing · 0 stale · 0 recorded · 1 retried · 1 failed  "), "{out}");
     Ok(())
 }
 
@@ -255,7 +271,7 @@ async fn dry_run() -> Result<(), Failed> {
     let expected =
         ["missing   s3://demo/new\\u{a}.png", "stale     s3://demo/stale \"1\".png", "orphaned  s3://demo/gone.png"];
     assert_eq!(lines[..3], expected, "{out}");
-    assert!(lines[3].starts_with("2 listed · 1 missing · 1 stale · 1 orphaned  "), "{out}");
+    assert!(lines[3].starts_with("2 listed · 0 right · 1 missing · 1 stale · 1 orphaned  "), "{out}");
     let (_, out, err) = said(on(&home, &cloud, &["s3://demo", "--dry-run", "--json"]))?;
     let found: Vec<Value> = out.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
     let gaps: Vec<_> = found.iter().map(|line| (line["gap"].as_str(), line["key"].as_str())).collect();
@@ -286,17 +302,63 @@ async fn every() -> Result<(), Failed> {
             }
         }
     };
-    until("1 listed · 1 missing · 0 stale · 1 recorded")?;
-    until("1 listed · 0 missing · 0 stale · 0 recorded")?;
+    until("1 listed · 0 right · 1 missing · 0 stale · 1 recorded")?;
+    until("1 listed · 1 right · 0 missing · 0 stale · 0 recorded")?;
     cloud.put("b.png", &sample("8.bmp")?).await?;
     until("s3://demo/b.png  classified  8")?;
-    until("2 listed · 1 missing · 0 stale · 1 recorded")?;
+    until("2 listed · 1 right · 1 missing · 0 stale · 1 recorded")?;
     // A round that fails is not the last one.
     let records = home.path().join(".local/share/spotter/records.sqlite");
     let embedded = Embedded::open(&records)?;
     assert_eq!(records::get(&embedded, BUCKET, "b.png", MODEL).await?.map(|row| row.label), Some(Some("8".into())));
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status()?.success());
     assert_eq!(child.wait()?.code(), Some(0));
+    Ok(())
+}
+
+async fn failures() -> Result<(), Failed> {
+    let (cloud, home) = (Cloud::start().await?, TempDir::new()?);
+    for key in ["in/1\n.png", "in/8.bmp", "out.png"] {
+        cloud.put(key, &sample("8.bmp")?).await?;
+    }
+    let file = home.path().join("failed.jsonl");
+    let name = file.to_str().ok_or("no text")?;
+    // Recorded, but nobody hears of it.
+    let mut deaf = on(&home, &cloud, &["s3://demo/in/", "--failures", name]);
+    deaf.env("SPOTTER_NOTIFY", "http://127.0.0.1:1/");
+    let (code, _, err) = said(deaf)?;
+    assert_eq!((code, err.contains("--keys takes it")), (Some(1), true), "{err}");
+    let failed = std::fs::read_to_string(&file)?;
+    let failed: Vec<Value> = failed.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+    let mut keys: Vec<_> = failed.iter().filter_map(|line| line["key"].as_str()).collect();
+    keys.sort_unstable();
+    assert_eq!(keys, ["in/1\n.png", "in/8.bmp"]);
+    assert!(failed.iter().all(|line| line["why"].as_str().is_some_and(|why| why.contains("could not be told"))));
+    // By its keys what has a row already is done as well, and what is gone is said.
+    cloud.s3.delete_object().bucket(BUCKET).key("in/8.bmp").send().await?;
+    let (code, out, err) = said(on(&home, &cloud, &["s3://demo/in/", "--keys", name]))?;
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.contains("2 named · 1 recorded · 1 gone meanwhile · 0 failed  "), "{out}");
+    let (code, _, err) = said(on(&home, &cloud, &["s3://demo/out", "--keys", name]))?;
+    assert_eq!((code, err.contains("failed.jsonl:1: s3://demo/in/")), (Some(1), true), "{err}");
+    let (code, _, err) = said(on(&home, &cloud, &["s3://demo", "--keys", name, "--failures", name]))?;
+    assert_eq!((code, err.contains("name the same file")), (Some(2), true), "{err}");
+    Ok(())
+}
+
+async fn rescan() -> Result<(), Failed> {
+    let cloud = Cloud::start().await?;
+    cloud.put("a.png", &sample("1.png")?).await?;
+    cloud.put("b.png", &sample("8.bmp")?).await?;
+    cloud.answer(&cloud.notifications()?[0].body).await?.body?;
+    run(&cloud, "").await?;
+    let before = [cloud.records.rows(BUCKET, "a.png", None).await?, cloud.records.rows(BUCKET, "b.png", None).await?];
+    let pipeline = cloud::pipeline(cloud.s3.clone(), cloud.records.clone())?;
+    let everything = Round { scope: Scope::Everything, ..gaps() };
+    let filled: Vec<_> = backfill(&cloud, "").fill(&pipeline, everything, pending().boxed()).try_collect().await?;
+    assert!(filled.iter().all(|filled| filled.gap.is_none() && filled.handled.is_some()) && filled.len() == 2);
+    let after = [cloud.records.rows(BUCKET, "a.png", None).await?, cloud.records.rows(BUCKET, "b.png", None).await?];
+    assert!(before == after && before.iter().all(|rows| rows.len() == 1));
     Ok(())
 }
 

@@ -13,7 +13,7 @@ use spotter::event::EventBridgeKeys;
 use spotter::filter::{Filter, Glob};
 use spotter::function::Function;
 use spotter::objects::{
-    FetchError, Head, ListedPage, Object, Objects, Pinned, Presigned, S3Objects, Tag, TagError, Tagged, Upload,
+    FetchError, Head, ListAfter, ListedPage, Object, Objects, Pinned, Presigned, S3Objects, Tag, TagError, Tagged, Upload,
 };
 use spotter::pipeline::{Outcome, Pipeline};
 use spotter::record::{Reason, Record};
@@ -45,7 +45,7 @@ impl Objects for Counting {
         self.bucket.head(pinned).await
     }
 
-    async fn list(&self, bucket: &str, prefix: &str, after: Option<&str>) -> Result<ListedPage, FetchError> {
+    async fn list(&self, bucket: &str, prefix: &str, after: Option<&ListAfter>) -> Result<ListedPage, FetchError> {
         self.bucket.list(bucket, prefix, after).await
     }
 

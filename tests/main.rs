@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)] // A panic is a failed test.
 
 mod architecture;
+mod ask;
 mod backfill;
 mod browser;
 mod cli;
@@ -12,6 +13,7 @@ mod convergence;
 mod events;
 mod filters;
 mod function;
+mod function_url;
 mod harness;
 mod model;
 mod notify;
@@ -30,6 +32,7 @@ fn main() -> std::process::ExitCode {
     }
     let mut trials = Vec::new();
     trials.extend(architecture::trials());
+    trials.extend(ask::trials());
     trials.extend(backfill::trials());
     trials.extend(browser::trials());
     trials.extend(cli::trials());
@@ -37,6 +40,7 @@ fn main() -> std::process::ExitCode {
     trials.extend(events::trials());
     trials.extend(filters::trials());
     trials.extend(function::trials());
+    trials.extend(function_url::trials());
     trials.extend(model::trials());
     trials.extend(notify::trials());
     trials.extend(page::trials());

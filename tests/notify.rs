@@ -3,11 +3,13 @@
 mod localstack;
 mod receiver;
 
+use std::future::pending;
 use std::time::{Duration, Instant};
 
-use futures_util::TryStreamExt;
+use futures_util::{FutureExt, TryStreamExt};
 use libtest_mimic::{Failed, Trial};
 use serde_json::{Value, json};
+use spotter::backfill::{Round, Scope, Wanted};
 use spotter::function::Answer;
 use spotter::notify::{Notifier, NotifyConfig, Secret};
 use spotter::pipeline::{After, Outcome};
@@ -15,6 +17,7 @@ use spotter::record::Record;
 use spotter::records;
 use tempfile::TempDir;
 
+use crate::backfill::gaps;
 use crate::cli::spotter;
 use crate::cloud::{self, BUCKET, Cloud, sample};
 use crate::harness::{deadline, on_runtime};
@@ -57,7 +60,7 @@ async fn telling(url: &str, only: &str) -> Result<Cloud, Failed> {
     Ok(cloud)
 }
 
-/// The row is there after the first attempt, and yet the object is not done, in the next round neither.
+/// The row is there after the first attempt, and yet the object is not done: what failed is tried by its key.
 async fn backfill() -> Result<(), Failed> {
     let receiver = Receiver::http(Script([&[(500, ""); 4][..], &[(200, "")]].concat()))?;
     let cloud = Cloud::start().await?;
@@ -67,10 +70,11 @@ async fn backfill() -> Result<(), Failed> {
     let pipeline = pipeline.followed_by(After::new(false, Some(notifier)));
     let backfill = crate::backfill::backfill(&cloud, "");
     let mut rounds = Vec::new();
-    for _ in 0..3 {
-        let filled: Vec<_> = backfill.fill(&pipeline, Duration::from_secs(60)).try_collect().await?;
+    let failed = Scope::Keys(vec![Wanted { key: "8.bmp".into(), size: None }]);
+    for round in [gaps(), Round { scope: failed, ..gaps() }, gaps()] {
+        let filled: Vec<_> = backfill.fill(&pipeline, round, pending().boxed()).try_collect().await?;
         let handled = filled.into_iter().next().ok_or("nothing is listed")?.handled;
-        rounds.push(handled.map(|(_, _, handled)| matches!(handled.outcome, Outcome::Recorded(_))));
+        rounds.push(handled.map(|(_, handled)| matches!(handled.outcome, Outcome::Recorded(_))));
     }
     // Three attempts, two of which the second is heard, nothing to do.
     assert_eq!((rounds, receiver.received().len()), (vec![Some(false), Some(true), None], 5));

@@ -8,9 +8,11 @@ mod cassandra;
 mod corrections;
 mod frozen;
 mod home;
+mod partitions;
 mod processes;
 mod proxy;
 mod purge;
+mod questions;
 mod schema;
 mod tls;
 
@@ -37,6 +39,11 @@ use corrections::{
 };
 use home::{Home, Place};
 use purge::{a_purged_object_is_forgotten_and_no_other, what_a_rewritten_row_left_is_purged_too};
+use questions::{
+    a_review_begins_with_what_is_least_sure, corrections_say_how_often_a_model_was_right,
+    filters_and_pages_leave_out_what_differs, models_are_compared_by_what_is_there_now,
+    people_correct_what_is_there_now,
+};
 
 type Test = fn(Arc<Home>) -> LocalBoxFuture<'static, ()>;
 
@@ -44,7 +51,7 @@ macro_rules! tests {
     ($($name:ident),* $(,)?) => { [$((stringify!($name), (|home| Box::pin($name(home))) as Test)),*] };
 }
 
-const CONTRACT: [(&str, Test); 30] = tests![
+const CONTRACT: [(&str, Test); 35] = tests![
     every_field_comes_back,
     extremes_come_back,
     nothing_known_is_no_error,
@@ -75,6 +82,11 @@ const CONTRACT: [(&str, Test); 30] = tests![
     many_corrections_of_one_version_are_one_sighting,
     corrections_are_purged_with_their_object,
     a_listing_without_pictures_has_all_else,
+    filters_and_pages_leave_out_what_differs,
+    people_correct_what_is_there_now,
+    corrections_say_how_often_a_model_was_right,
+    a_review_begins_with_what_is_least_sure,
+    models_are_compared_by_what_is_there_now,
 ];
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -110,6 +122,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trials.extend(bucket::trials(&place));
         if let Place::Cassandra { .. } = place {
             trials.extend(cassandra::trials(&place));
+            trials.extend(partitions::trials(&place));
         }
     }
     trials

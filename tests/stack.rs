@@ -1,8 +1,9 @@
 //! Compose's stack, SAM and the zip as AWS would get it: from an upload to the row in Cassandra.
 
-use std::fmt::Write;
+use std::fmt::Write as _;
 use std::fs;
-use std::net::TcpListener;
+use std::io::{Read, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::sync::OnceLock;
@@ -220,7 +221,7 @@ fn start_lambda(stack: Part<Stack>) -> Result<(), Failed> {
     let log = fs::File::create(folder.path().join("log"))?;
     let _server = Ended(server.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn()?);
     let end = Instant::now() + Duration::from_secs(120);
-    while std::net::TcpStream::connect(format!("127.0.0.1:{port}")).is_err() {
+    while TcpStream::connect(format!("127.0.0.1:{port}")).is_err() {
         if Instant::now() > end {
             return Err(fs::read_to_string(folder.path().join("log"))?.into());
         }
@@ -262,14 +263,141 @@ fn deployed(stack: Part<Stack>) -> Result<(), Failed> {
                 "Cassandra=cassandra:9042",
                 "EventBridgeKeys=encoded",
                 &format!("Delivery={delivery}"),
+                if delivery == "queue" { "Page=token" } else { "Page=none" },
             ],
         )?;
-        let outputs = ["cloudformation", "describe-stacks", "--stack-name", &name, "--output", "text", "--query"];
-        let query = "Stacks[0].Outputs[?OutputKey=='Bucket'].OutputValue";
-        let bucket = stack.run("aws", outputs.iter().chain([&query]))?;
+        let bucket = output_of(stack, &name, "Bucket")?;
         let object = format!("s3://{bucket}/{file}");
         upload(stack, file, &object)?;
         is_recorded(stack, &object, label)?;
+        match delivery {
+            "queue" => page_answers(stack, &name, &bucket, file)?,
+            _ => assert_eq!(output_of(stack, &name, "PageUrl")?, ""),
+        }
     }
     Ok(())
+}
+
+fn output_of(stack: &Stack, name: &str, output: &str) -> Result<String, String> {
+    let outputs = ["cloudformation", "describe-stacks", "--stack-name", name, "--output", "text", "--query"];
+    let query = format!("Stacks[0].Outputs[?OutputKey=='{output}'].OutputValue");
+    stack.run("aws", outputs.iter().chain([&query.as_str()]))
+}
+
+/// The second function, at the URL that the template gave it: what a browser does there, up to the row of its upload.
+fn page_answers(stack: &Stack, name: &str, bucket: &str, key: &str) -> Result<(), Failed> {
+    let url = output_of(stack, name, "PageUrl")?;
+    let host = url.split('/').nth(2).ok_or("PageUrl is no URL")?;
+    let page = Web { stack, host, headers: Vec::new() };
+    let document = page.get("/")?;
+    assert_eq!((document.status, document.header("content-type")), (200, Some("text/html; charset=utf-8")));
+    assert!(document.body.starts_with("<!"), "{}", document.body);
+    assert_eq!(page.get("/api/records")?.status, 401);
+    assert_eq!(page.with("authorization", "Bearer no").get("/api/records")?.status, 401);
+
+    // Any secret of this LocalStack's is the stack's.
+    let secrets = ["secretsmanager", "list-secrets", "--query", "SecretList[0].ARN", "--output", "text"];
+    let secret = stack.run("aws", secrets)?;
+    let value = ["secretsmanager", "get-secret-value", "--query", "SecretString", "--output", "text", "--secret-id"];
+    let secret: Value = serde_json::from_str(&stack.run("aws", value.iter().chain([&secret.as_str()]))?)?;
+    let token = secret["token"].as_str().ok_or("the secret has no token")?;
+    assert_eq!(token.len(), 40);
+    let page = page.with("authorization", &format!("Bearer {token}")).with("content-type", "application/json");
+    let encoded = percent_encoding::utf8_percent_encode(key, percent_encoding::NON_ALPHANUMERIC);
+    let records = page.get(&format!("/api/records?bucket={bucket}&prefix={encoded}"))?;
+    assert_eq!((records.status, &records.json()?["records"][0]["key"]), (200, &key.into()), "{}", records.body);
+    let about = page.get("/api/about")?;
+    let again = page.with("if-none-match", about.header("etag").ok_or("no ETag")?).get("/api/about")?;
+    assert_eq!((about.status, again.status, again.body.as_str()), (200, 304, ""));
+
+    let journey = page.get(&format!("/api/journey?bucket={bucket}&key={encoded}"))?;
+    assert_eq!((journey.status, &journey.json()?["refused"]), (200, &Value::Null), "{}", journey.body);
+    let correction = serde_json::json!({ "bucket": bucket, "key": key, "label": "3" });
+    let corrected = page.post("/api/corrections", &correction)?;
+    assert_eq!((corrected.status, &corrected.json()?["label"]), (201, &"3".into()), "{}", corrected.body);
+    assert_eq!(page.with("origin", "https://example.com").post("/api/corrections", &correction)?.status, 403);
+
+    let picture = sample("8.bmp")?;
+    let upload = serde_json::json!({ "key": "drawn/8 ü.bmp", "size": picture.len(), "content_type": "image/bmp" });
+    let ticket = page.post("/api/uploads", &upload)?;
+    let ticket = ticket.json()?;
+    let signed = ticket["url"].as_str().ok_or_else(|| format!("no ticket: {ticket}"))?;
+    let (bucket_host, way) =
+        signed.split_once("//").and_then(|(_, rest)| rest.split_once('/')).ok_or("the ticket's URL is none")?;
+    assert!(document.header("content-security-policy").is_some_and(|policy| policy.contains(bucket_host)));
+    let mut browser = Web { stack, host: bucket_host, headers: Vec::new() };
+    for (header, value) in ticket["headers"].as_object().ok_or("no headers")? {
+        browser = browser.with(header, value.as_str().unwrap_or_default());
+    }
+    let preflight = |origin: &str| {
+        let asked = browser.with("origin", origin).with("access-control-request-method", "PUT");
+        asked.with("access-control-request-headers", "content-type").send("OPTIONS", &format!("/{way}"), &[])
+    };
+    let allowed = preflight(&format!("https://{host}"))?;
+    assert_eq!(allowed.header("access-control-allow-origin"), Some(format!("https://{host}").as_str()));
+    assert_eq!(preflight("https://example.com")?.header("access-control-allow-origin"), None);
+    let put = browser.send("PUT", &format!("/{way}"), &picture)?;
+    assert_eq!(put.status, 200, "{}", put.body);
+    is_recorded(stack, &format!("s3://{bucket}/drawn/8 ü.bmp"), "8")
+}
+
+/// A site of LocalStack's by its name, which no name server here knows.
+#[derive(Clone)]
+struct Web<'a> {
+    stack: &'a Stack,
+    host: &'a str,
+    headers: Vec<(String, String)>,
+}
+
+struct Response {
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: String,
+}
+
+impl Web<'_> {
+    fn with(&self, name: &str, value: &str) -> Self {
+        let mut changed = self.clone();
+        changed.headers.retain(|(known, _)| known != name);
+        changed.headers.push((name.to_owned(), value.to_owned()));
+        changed
+    }
+
+    fn get(&self, way: &str) -> Result<Response, Failed> {
+        self.send("GET", way, &[])
+    }
+
+    fn post(&self, way: &str, body: &Value) -> Result<Response, Failed> {
+        self.send("POST", way, body.to_string().as_bytes())
+    }
+
+    /// By HTTP/1.0, in which an answer ends with its connection.
+    fn send(&self, method: &str, way: &str, body: &[u8]) -> Result<Response, Failed> {
+        let mut stream = TcpStream::connect(self.stack.endpoint.trim_start_matches("http://"))?;
+        let mut request =
+            format!("{method} {way} HTTP/1.0\r\nHost: {}\r\nContent-Length: {}\r\n", self.host, body.len());
+        for (name, value) in &self.headers {
+            write!(request, "{name}: {value}\r\n")?;
+        }
+        stream.write_all(&[format!("{request}\r\n").as_bytes(), body].concat())?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer)?;
+        let answer = String::from_utf8(answer)?;
+        let (head, body) = answer.split_once("\r\n\r\n").ok_or("no answer")?;
+        let mut lines = head.lines();
+        let status = lines.next().and_then(|line| line.split(' ').nth(1)).ok_or("no status")?.parse()?;
+        let headers = lines.filter_map(|line| line.split_once(": "));
+        let headers = headers.map(|(name, value)| (name.to_lowercase(), value.to_owned())).collect();
+        Ok(Response { status, headers, body: body.to_owned() })
+    }
+}
+
+impl Response {
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    fn json(&self) -> Result<Value, Failed> {
+        serde_json::from_str(&self.body).map_err(|error| format!("{error}: {}", self.body).into())
+    }
 }

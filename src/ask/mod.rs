@@ -3,7 +3,9 @@
 //! A question is answered from one log (a model's, or one label's of a model), newest first, a page at a time: what
 //! the log does not tell apart is left out on the way. So memory is flat, whatever is asked for.
 
+mod corrections;
 mod cursor;
+mod diff;
 mod stats;
 #[cfg(all(test, feature = "cli"))]
 mod tests;
@@ -15,10 +17,12 @@ use std::sync::Arc;
 use futures_util::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
 
 use crate::event::Timestamp;
-use crate::record::{Record, Status};
+use crate::record::{HUMAN, Record, Status};
 use crate::records::{self, Cursor, Listing, Page, Records, RecordsError};
 
+pub use corrections::{AskError, correct, corrected, label_by_people, labels_by_people, models, review};
 pub use cursor::{cursor_text, parse_cursor};
+pub use diff::{Change, Changes, Compared, compared, diff, diff_page};
 pub use stats::{Accuracy, By, Checked, Period, Stats, stats};
 pub use when::when;
 
@@ -99,12 +103,17 @@ impl Question {
     }
 }
 
-/// As [`records::is_current`]; but whether a delete is the last word is not one model's to say.
+/// As [`records::is_current`]; but whether a delete is the last word, or what people say of what is there now, is not
+/// one model's to say.
 async fn is_current(records: &dyn Records, row: &Record, model: &str) -> Result<bool, RecordsError> {
-    if !model.is_empty() {
+    if !model.is_empty() && model != HUMAN {
         return records::is_current(records, row, model).await;
     }
-    Ok(records::newest(records, &row.bucket, &row.key).await?.is_some_and(|newest| newest == *row))
+    let Some(newest) = records::newest(records, &row.bucket, &row.key).await? else { return Ok(false) };
+    if model.is_empty() {
+        return Ok(newest == *row);
+    }
+    Ok(newest.order == row.order && row.label.is_some() && label_by_people(records, row).await? == row.label)
 }
 
 /// Every answer after a place, newest first. Only what is taken is read.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use futures_util::TryStreamExt;
 use serde::Serialize;
 
-use super::{Question, answers};
+use super::{Question, answers, corrected};
 use crate::event::Timestamp;
 use crate::record::{Record, Status};
 use crate::records::{Records, RecordsError};
@@ -48,7 +48,7 @@ pub enum By {
 pub struct Accuracy {
     pub checked: u64,
     pub agreed: u64,
-    /// What the model said.
+    /// What the model said: its best guess, else its status.
     pub by_label: BTreeMap<String, Checked>,
     /// Of the event, UTC: `2026-11-21`.
     pub by_day: BTreeMap<String, Checked>,
@@ -58,6 +58,23 @@ pub struct Accuracy {
 pub struct Checked {
     pub checked: u64,
     pub agreed: u64,
+}
+
+impl Accuracy {
+    fn count(&mut self, row: &Record, agrees: bool) {
+        let time = row.order.event_time.to_string();
+        let day = time.split('T').next().unwrap_or_default().to_owned();
+        // The best guess counts, sure or not; what has none said its status.
+        let said = row.label.as_deref().unwrap_or(row.status.as_str()).to_owned();
+        let agreed = u64::from(agrees);
+        self.checked += 1;
+        self.agreed += agreed;
+        for of in [self.by_label.entry(said), self.by_day.entry(day)] {
+            let of = of.or_default();
+            of.checked += 1;
+            of.agreed += agreed;
+        }
+    }
 }
 
 impl By {
@@ -131,6 +148,18 @@ pub async fn stats(
     until: Option<Timestamp>,
     by: By,
 ) -> Result<Stats, RecordsError> {
+    let (stats, accuracy) =
+        futures_util::try_join!(counts(records, model, since, until, by), accuracy(records, model, since, until),)?;
+    Ok(Stats { accuracy, ..stats })
+}
+
+async fn counts(
+    records: &dyn Records,
+    model: &str,
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
+    by: By,
+) -> Result<Stats, RecordsError> {
     let stats = Stats { model: model.to_owned(), ..Stats::default() };
     let mut tally = Tally { stats, by, periods: BTreeMap::new() };
     let models = if model.is_empty() { vec![""] } else { vec![model, ""] };
@@ -142,6 +171,23 @@ pub async fn stats(
         }
     }
     Ok(tally.done())
+}
+
+/// By what people said of the pictures.
+async fn accuracy(
+    records: &dyn Records,
+    model: &str,
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
+) -> Result<Accuracy, RecordsError> {
+    let mut accuracy = Accuracy::default();
+    let mut pairs = corrected(records, since, until);
+    while let Some((row, correction)) = pairs.try_next().await? {
+        if row.model == model {
+            accuracy.count(&row, row.label == correction.label);
+        }
+    }
+    Ok(accuracy)
 }
 
 #[cfg(test)]

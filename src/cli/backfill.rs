@@ -1,28 +1,44 @@
 //! `spotter backfill`: records what is in a bucket and not in the records.
 
+mod bookmark;
+mod delete;
+mod keys;
+mod progress;
+mod report;
+mod tally;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use futures_util::TryStreamExt;
-use serde::Serialize;
+use futures_util::{FutureExt, TryStreamExt};
+use tokio::sync::oneshot;
 
+use self::bookmark::{Bookmark, LowWater};
+use self::keys::Failures;
+use self::progress::Progress;
+use self::tally::Tally;
 use super::failure::Failure;
 use super::filter::FilterArgs;
 use super::object_url::PrefixUrl;
-use super::output::{Format, FormatArgs, csv, line, note, visible};
+use super::output::{Format, FormatArgs, line, note};
 use super::signals::Signals;
 use super::{handled, home};
-use crate::backfill::{self, Gap, Seen, Unfinished};
+use crate::backfill::{self, Filled, Pace, Round, Scope, Seen, Wanted};
 use crate::config::Settings;
 use crate::function::TIME_LIMIT;
 use crate::objects::S3Objects;
 use crate::pipeline::{Outcome, Pipeline};
 use crate::telemetry;
 
-const CSV_COLUMNS: [&str; 5] = ["gap", "bucket", "key", "etag", "size"];
-const ORPHANED: &str = "orphaned";
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
+/// A run that is over sooner is not worth the requests that say how long it will take.
+const COUNT_AFTER: Duration = Duration::from_secs(5);
+/// Objects that are counted, a request a thousand; how long more of them take is not said.
+const MOST_COUNTED: u64 = 1_000_000;
+const TICK: Duration = Duration::from_millis(500);
 
 /// An object whose record is of the same content is left alone, so an interrupted run goes on where it was.
 /// Exit code 1 if an object could not be recorded.
@@ -31,14 +47,36 @@ pub(super) struct Backfill {
     /// s3://bucket or s3://bucket/prefix
     place: PrefixUrl,
     /// Say what is missing, stale or orphaned, and change nothing
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["rescan", "keys", "delete", "failures"])]
     dry_run: bool,
+    /// Every object, whether or not it has a record
+    #[arg(long, conflicts_with = "keys")]
+    rescan: bool,
+    /// Only these objects, whether or not they have records: JSON lines with "key", as --failures and
+    /// --dry-run --json write them; - is stdin
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["every", "delete"])]
+    keys: Option<PathBuf>,
+    /// Look at everything, although a run before this was interrupted
+    #[arg(long)]
+    from_start: bool,
+    /// In the end, record as deleted what has a record and is gone
+    #[arg(long)]
+    delete: bool,
+    /// Do not ask before --delete
+    #[arg(long, requires = "delete")]
+    yes: bool,
+    /// Write what could not be recorded to this file, as JSON lines with the reason
+    #[arg(long, value_name = "FILE")]
+    failures: Option<PathBuf>,
     /// Again after so long, as in 1m, until Ctrl-C: for stores without events
     #[arg(long, value_parser = pause, value_name = "TIME", conflicts_with = "dry_run")]
     every: Option<Duration>,
-    /// Objects that are under way at once
-    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    /// The most objects that are under way at once; as many are as the store and the database bear
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1_000))]
     concurrency: u16,
+    /// No line an object
+    #[arg(long, short)]
+    quiet: bool,
     #[command(flatten)]
     filter: FilterArgs,
     #[command(flatten)]
@@ -52,24 +90,67 @@ fn pause(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// One round in figures.
-#[derive(Debug, Default)]
-struct Tally {
-    listed: u64,
-    missing: u64,
-    stale: u64,
-    orphaned: u64,
-    recorded: u64,
-    superseded: u64,
-    failed: u64,
+/// How a round ended that did not fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Whole,
+    /// What was under way was finished.
+    Stopped,
+    /// It was not.
+    Aborted,
+}
+
+/// What the rounds of a run share.
+struct Run {
+    backfill: backfill::Backfill,
+    pipeline: Pipeline,
+    signals: Signals,
+    failures: Failures,
+    bookmark: Bookmark,
+    /// Keys that failed in the round before: their rows may be there, while what follows a record (tags, telling others)
+    /// is not done.
+    failed: BTreeSet<String>,
 }
 
 impl Backfill {
     pub(super) async fn run(self, mut settings: Settings) -> Result<(), Failure> {
         self.filter.replace(&mut settings.filter);
+        if self.delete && !self.yes {
+            delete::somebody_answers()?;
+        }
+        let keys = keys::read(self.keys.as_deref(), self.failures.as_deref(), &self.place)?;
+        let mut run = self.start(&settings).await?;
+        let mut scope = self.scope(keys);
+        loop {
+            let started = Instant::now();
+            let mut tally = Tally::new(&scope);
+            let ended = self.round(&mut run, scope, &mut tally).await;
+            // Nothing listed because listing failed is no answer.
+            let failed_at_once = ended.is_err() && tally.looked == 0;
+            if !failed_at_once && !matches!(ended, Err(Failure::ClosedPipe)) {
+                self.summarize(&tally, started.elapsed())?;
+            }
+            let Some(every) = self.every else { return self.ended_once(&run, ended, &tally) };
+            match ended {
+                Ok(End::Stopped | End::Aborted) => return Ok(()),
+                Err(Failure::ClosedPipe) => return Err(Failure::ClosedPipe),
+                // The next round may do better.
+                Err(failure) => drop(failure.report()),
+                Ok(End::Whole) => {}
+            }
+            tokio::select! {
+                () = tokio::time::sleep(every) => {}
+                () = run.signals.next() => return Ok(()),
+            }
+            scope = self.scope(None);
+        }
+    }
+
+    async fn start(&self, settings: &Settings) -> Result<Run, Failure> {
         let objects = Arc::new(S3Objects::connect(&settings.s3).await);
-        let (records, model) = (home::records(&settings)?, home::model(&settings)?);
+        let (records, model) = (home::records(settings)?, home::model(settings)?);
         let PrefixUrl { bucket, prefix } = self.place.clone();
+        let bookmark = Bookmark::of(settings, &self.place, &model.id())?;
         let backfill = backfill::Backfill {
             objects: objects.clone(),
             records: records.clone(),
@@ -77,76 +158,126 @@ impl Backfill {
             bucket,
             prefix,
             filter: settings.filter.clone(),
-            concurrency: usize::from(self.concurrency),
-            unfinished: Unfinished::default(),
+            pace: Pace::new(usize::from(self.concurrency)),
         };
-        let pipeline = home::pipeline(&settings, objects, records, model);
-        let mut signals = Signals::new()?;
-        loop {
-            let started = Instant::now();
-            let mut tally = Tally::default();
-            let ended = tokio::select! {
-                ended = self.round(&backfill, &pipeline, &mut tally) => Some(ended),
-                () = signals.next() => None,
-            };
-            // Nothing listed because listing failed is no answer.
-            let failed_at_once = matches!(ended, Some(Err(_))) && tally.listed == 0;
-            if !failed_at_once && !matches!(ended, Some(Err(Failure::ClosedPipe))) {
-                self.summarize(&tally, started.elapsed())?;
-            }
-            let Some(every) = self.every else { return ended_once(ended, &tally) };
-            match ended {
-                None => return Ok(()),
-                Some(Err(Failure::ClosedPipe)) => return Err(Failure::ClosedPipe),
-                // The next round may do better.
-                Some(Err(failure)) => drop(failure.report()),
-                Some(Ok(())) => {}
-            }
-            tokio::select! {
-                () = tokio::time::sleep(every) => {}
-                () = signals.next() => return Ok(()),
-            }
+        let pipeline = home::pipeline(settings, objects, records, model);
+        let failures = Failures::to(self.failures.clone())?;
+        Ok(Run { backfill, pipeline, signals: Signals::new()?, failures, bookmark, failed: BTreeSet::new() })
+    }
+
+    fn scope(&self, keys: Option<Vec<Wanted>>) -> Scope {
+        match keys {
+            Some(keys) => Scope::Keys(keys),
+            None if self.rescan => Scope::Everything,
+            None => Scope::Gaps { after: None },
         }
     }
 
-    async fn round(
+    async fn round(&self, run: &mut Run, mut scope: Scope, tally: &mut Tally) -> Result<End, Failure> {
+        run.backfill.records.available().await?;
+        if self.dry_run {
+            return report::report(run, self.format.chosen(), tally).await;
+        }
+        run.failures.begin()?;
+        if !run.failed.is_empty() {
+            let keys = std::mem::take(&mut run.failed).into_iter().map(|key| Wanted { key, size: None }).collect();
+            let mut again = Tally::default();
+            let ended = self.pass(run, Scope::Keys(keys), &mut again, None).await?;
+            tally.add(again);
+            if ended != End::Whole {
+                return Ok(ended);
+            }
+        }
+        // Orphans are what a whole listing has not shown.
+        if let (Scope::Gaps { after }, false, false) = (&mut scope, self.from_start, self.delete) {
+            *after = run.bookmark.resume(&run.backfill).await?;
+        }
+        let mut seen = self.delete.then(Seen::default);
+        let ended = self.pass(run, scope, tally, seen.as_mut()).await?;
+        match seen {
+            Some(seen) if ended == End::Whole => {
+                delete::delete(run, &seen.sorted(), !self.yes, self.quiet, tally).await
+            }
+            _ => Ok(ended),
+        }
+    }
+
+    /// The objects of `scope`, until they are done or a signal comes: the first lets end what is under way, the second
+    /// does not.
+    async fn pass(
         &self,
-        backfill: &backfill::Backfill,
-        pipeline: &Pipeline,
+        run: &mut Run,
+        scope: Scope,
         tally: &mut Tally,
-    ) -> Result<(), Failure> {
-        backfill.records.available().await?;
-        if self.dry_run { self.report(backfill, tally).await } else { fill(backfill, pipeline, tally).await }
-    }
-
-    async fn report(&self, backfill: &backfill::Backfill, tally: &mut Tally) -> Result<(), Failure> {
-        let format = self.format.chosen();
-        if format == Format::Csv {
-            line(&CSV_COLUMNS.join(","))?;
-        }
-        let mut seen = Seen::default();
-        let mut checked = backfill.check();
-        while let Some(object) = checked.try_next().await? {
-            let listed = object.listed;
-            seen.add(&backfill.bucket, &listed.key);
-            tally.list(object.gap);
-            if let Some(gap) = object.gap {
-                let (etag, size) = (listed.etag.as_deref(), Some(listed.size));
-                Line { gap: gap.as_str(), bucket: &backfill.bucket, key: &listed.key, etag, size }.print(format)?;
+        mut seen: Option<&mut Seen>,
+    ) -> Result<End, Failure> {
+        let Run { backfill, pipeline, signals, failures, bookmark, failed } = run;
+        let mut progress = Progress::new(&scope);
+        let mut low_water = LowWater::of(&scope);
+        let after = if let Scope::Gaps { after } = &scope { after.clone() } else { None };
+        let counts = !matches!(scope, Scope::Keys(_));
+        let mut counting = Box::pin(count(backfill, after).fuse());
+        let (stop, stopped) = oneshot::channel::<()>();
+        let mut stop = Some(stop);
+        // Who sends nothing and is gone stops nothing.
+        let stopped = stopped
+            .then(|sent| async move {
+                if sent.is_err() {
+                    std::future::pending().await
+                }
+            })
+            .boxed();
+        let mut filled = backfill.fill(pipeline, Round { scope, limit: TIME_LIMIT }, stopped);
+        let mut tick = tokio::time::interval(TICK);
+        loop {
+            tokio::select! {
+                object = filled.try_next() => {
+                    let Some(object) = object? else { break };
+                    if let Some(seen) = &mut seen {
+                        seen.add(&backfill.bucket, &object.key);
+                    }
+                    let why = tally.count(&object);
+                    progress.line(|| self.tell(&object))?;
+                    low_water.ended(&object, why.is_some());
+                    bookmark.keep(&low_water);
+                    if let (Some(why), Some((event, _))) = (why, &object.handled) {
+                        failures.add(event, why)?;
+                        failed.extend(self.every.map(|_| object.key));
+                    }
+                }
+                total = &mut counting, if counts => progress.count(total),
+                _ = tick.tick() => progress.show(tally, backfill.pace.limit()),
+                () = signals.next() => match stop.take() {
+                    None => return Ok(End::Aborted),
+                    Some(stop) => {
+                        let _ = stop.send(());
+                        progress.line(|| { note("finishing what is under way; again, and it ends at once"); Ok(()) })?;
+                    }
+                },
             }
         }
-        let seen = seen.sorted();
-        let mut orphans = backfill.orphans(&seen);
-        while let Some(row) = orphans.try_next().await? {
-            tally.orphaned += 1;
-            let (etag, size) = (row.etag.as_deref(), row.size);
-            Line { gap: ORPHANED, bucket: &row.bucket, key: &row.key, etag, size }.print(format)?;
+        progress.end();
+        if stop.is_some() {
+            bookmark.forget(&low_water);
+            return Ok(End::Whole);
+        }
+        bookmark.keep_now(&low_water);
+        Ok(End::Stopped)
+    }
+
+    fn tell(&self, object: &Filled) -> Result<(), Failure> {
+        let Some((event, handled)) = &object.handled else { return Ok(()) };
+        telemetry::outcome(event, handled);
+        match &handled.outcome {
+            Outcome::Retry(why) => note(&format!("s3://{}/{}  failed: {why}", event.bucket, event.key)),
+            _ if self.quiet => {}
+            _ => handled::print_one(event, handled),
         }
         Ok(())
     }
 
     fn summarize(&self, tally: &Tally, took: Duration) -> Result<(), Failure> {
-        let summary = format!("{}  {:.1} s", tally.figures(self.dry_run).join(" · "), took.as_secs_f64());
+        let summary = tally.summary(self.dry_run, took);
         // Beside data for a program it is a remark.
         if self.dry_run && self.format.chosen() != Format::Table {
             note(&summary);
@@ -154,110 +285,36 @@ impl Backfill {
         }
         line(&summary)
     }
-}
 
-async fn fill(backfill: &backfill::Backfill, pipeline: &Pipeline, tally: &mut Tally) -> Result<(), Failure> {
-    let mut filled = backfill.fill(pipeline, TIME_LIMIT);
-    while let Some(object) = filled.try_next().await? {
-        tally.list(object.handled.as_ref().map(|(gap, ..)| *gap));
-        let Some((_, event, handled)) = &object.handled else { continue };
-        telemetry::outcome(event, handled);
-        match &handled.outcome {
-            Outcome::Recorded(_) => tally.recorded += 1,
-            Outcome::Superseded(_) => tally.superseded += 1,
-            Outcome::Ignored(_) => {}
-            Outcome::Retry(why) => {
-                tally.failed += 1;
-                note(&format!("s3://{}/{}  failed: {why}", event.bucket, event.key));
-                continue;
+    /// Of a run without `--every`.
+    fn ended_once(&self, run: &Run, ended: Result<End, Failure>, tally: &Tally) -> Result<(), Failure> {
+        match ended? {
+            End::Stopped | End::Aborted => Err(Failure::Failed(match run.bookmark.place() {
+                Some(place) if !self.rescan => format!("interrupted; the same command goes on after {place}"),
+                _ => "interrupted".into(),
+            })),
+            End::Whole if tally.failed == 0 => Ok(()),
+            End::Whole => {
+                note(match self.failures {
+                    Some(_) => "what failed is in the file that --failures names; --keys takes it",
+                    None => "--failures FILE keeps what failed, --keys FILE tries it again",
+                });
+                Err(Failure::Said)
             }
         }
-        handled::print_one(event, handled);
-    }
-    Ok(())
-}
-
-/// Of a run without `--every`; `None` is an interrupted one.
-fn ended_once(ended: Option<Result<(), Failure>>, tally: &Tally) -> Result<(), Failure> {
-    match ended {
-        None => Err(Failure::Failed("interrupted; run it again to go on from here".into())),
-        Some(Ok(())) if tally.failed > 0 => Err(Failure::Said),
-        Some(ended) => ended,
     }
 }
 
-impl Tally {
-    fn list(&mut self, gap: Option<Gap>) {
-        self.listed += 1;
-        match gap {
-            Some(Gap::Missing) => self.missing += 1,
-            Some(Gap::Stale) => self.stale += 1,
-            None => {}
-        }
-    }
-
-    fn figures(&self, dry_run: bool) -> Vec<String> {
-        let figure = |count: u64, what: &str| format!("{} {what}", grouped(count));
-        let mut figures =
-            vec![figure(self.listed, "listed"), figure(self.missing, "missing"), figure(self.stale, "stale")];
-        if dry_run {
-            figures.push(figure(self.orphaned, ORPHANED));
-            return figures;
-        }
-        figures.push(figure(self.recorded, "recorded"));
-        if self.superseded > 0 {
-            figures.push(figure(self.superseded, "gone meanwhile"));
-        }
-        figures.push(figure(self.failed, "failed"));
-        figures
-    }
-}
-
-/// `1,204`.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// What differs, for `--dry-run`.
-#[derive(Serialize)]
-struct Line<'a> {
-    gap: &'a str,
-    bucket: &'a str,
-    key: &'a str,
-    /// Of the object that is there, or of the row whose object is not.
-    etag: Option<&'a str>,
-    size: Option<u64>,
-}
-
-impl Line<'_> {
-    /// As it is found: a table would have to know the longest of a million keys.
-    fn print(&self, format: Format) -> Result<(), Failure> {
-        match format {
-            Format::Table => line(&visible(&format!("{:8}  s3://{}/{}", self.gap, self.bucket, self.key))),
-            Format::Json => line(&serde_json::to_string(self)?),
-            Format::Csv => line(&csv(self, &CSV_COLUMNS)?),
-        }
-    }
+/// How many objects there are to look at, where somebody waits long enough to care; `None` where it is not found out.
+async fn count(backfill: &backfill::Backfill, after: Option<String>) -> Option<u64> {
+    tokio::time::sleep(COUNT_AFTER).await;
+    // That the bucket cannot be listed is said by who needs the listing.
+    backfill.count(after, MOST_COUNTED).await.ok().flatten()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn figures_are_grouped() {
-        for (number, text) in [(0, "0"), (999, "999"), (1_204, "1,204"), (1_000_000, "1,000,000")] {
-            assert_eq!(grouped(number), text);
-        }
-    }
 
     #[test]
     fn a_round_must_not_be_a_busy_loop() {

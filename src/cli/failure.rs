@@ -62,6 +62,7 @@ macro_rules! failed {
 }
 
 failed!(
+    crate::ask::AskError,
     crate::backfill::BackfillError,
     crate::classifier::ModelError,
     crate::local::CredentialsError,

@@ -10,6 +10,7 @@ use super::failure::Failure;
 use super::home;
 use super::object_url::ObjectUrl;
 use super::output::{FormatArgs, Printer, note, visible};
+use crate::ask;
 use crate::config::Settings;
 use crate::record::Record;
 use crate::records::{self, Records};
@@ -17,12 +18,12 @@ use crate::records::{self, Records};
 /// Pause between two looks of `--wait`.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Exit code 1 if there is no record.
+/// Where a person corrected the model's answer, both are shown. Exit code 1 if there is no record.
 #[derive(Debug, Args)]
 pub(super) struct Get {
     /// s3://bucket/key
     object: ObjectUrl,
-    /// Every row, newest first: versions, deletes, other models
+    /// Every row, newest first: versions, deletes, other models, corrections
     #[arg(long)]
     history: bool,
     /// Wait so long for a first record, as in 5s (after an overwrite, the old one is there at once)
@@ -60,7 +61,12 @@ impl Get {
         }
         let mut printer = Printer::new(self.format.chosen())?;
         for record in &found {
-            printer.record(record)?;
+            if self.history {
+                printer.record(record)?;
+            } else {
+                let corrected = ask::label_by_people(&*records, record).await?;
+                printer.answer(record, corrected.as_deref())?;
+            }
         }
         printer.finish()
     }

@@ -17,7 +17,7 @@ pub(super) fn print(answer: &Answer) {
     }
 }
 
-pub(super) fn print_one(event: &ObjectEvent, Handled { outcome, steps }: &Handled) {
+pub(super) fn print_one(event: &ObjectEvent, Handled { outcome, steps, .. }: &Handled) {
     let told = match outcome {
         Outcome::Recorded(record) => format!("{}  {}", short_row(record).join("  "), took(steps)),
         Outcome::Superseded(why) => format!("superseded: {why}"),

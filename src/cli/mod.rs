@@ -2,6 +2,7 @@
 
 mod backfill;
 mod classify;
+mod correct;
 mod demo;
 mod env;
 mod event;
@@ -13,13 +14,18 @@ mod home;
 mod invoke;
 mod list;
 mod model;
+mod model_diff;
 mod object_url;
 mod output;
+mod question;
 mod samples;
 mod schema;
 mod serve;
 mod signals;
 mod stats;
+mod table;
+mod times;
+mod watch;
 mod webhook;
 mod worker;
 
@@ -40,7 +46,9 @@ const EXAMPLES: &str = "Examples:
   eval \"$(spotter env)\"                  credentials for aws, boto3, rclone in this shell
   aws s3 cp 7.png s3://pictures/
   spotter get s3://pictures/7.png --wait 5s
-  spotter list --label 7 --format json
+  spotter list s3://pictures/photos --label 7 --since 2h --format json
+  spotter watch                          records as they come
+  spotter correct s3://pictures/7.png 1  what it shows in truth; stats count it
   spotter invoke events/s3.json --dry-run
   spotter worker --queue pictures        classify what an SQS queue announces
 
@@ -72,15 +80,19 @@ enum Command {
     /// The newest records
     #[command(visible_alias = "ls")]
     List(list::List),
-    /// How many records of each kind
+    /// Records as they come, until Ctrl-C
+    Watch(watch::Watch),
+    /// How many records of each kind, and how often the model was right
     Stats(stats::Stats),
+    /// Say what a picture shows in truth
+    Correct(correct::Correct),
     /// Record what is in a bucket and not in the records, without events
     Backfill(backfill::Backfill),
     /// Handle an event from a file, as the function would
     Invoke(invoke::Invoke),
     /// Make the event that an object's creation would have sent
     Event(event::Event),
-    /// The model in use
+    /// The model in use, and how another one differs
     #[command(subcommand)]
     Model(model::Command),
     /// Cassandra's tables
@@ -128,7 +140,7 @@ impl Globals {
 /// Runs the command of this process's arguments.
 pub fn main() -> ExitCode {
     let Cli { globals, command } = Cli::parse();
-    telemetry::to_terminal();
+    telemetry::to_terminal(config::colours_wanted());
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return Failure::from(error).report(),
@@ -154,11 +166,13 @@ async fn run(globals: Globals, command: Command) -> Result<(), Failure> {
         Command::Classify(classify) => classify.run(&settings),
         Command::Get(get) => get.run(&settings).await,
         Command::List(list) => list.run(&settings).await,
+        Command::Watch(watch) => watch.run(&settings).await,
         Command::Stats(stats) => stats.run(&settings).await,
+        Command::Correct(correct) => correct.run(&settings).await,
         Command::Backfill(backfill) => backfill.run(settings).await,
         Command::Invoke(invoke) => invoke.run(settings).await,
         Command::Event(event) => event.run(&settings).await,
-        Command::Model(command) => command.run(&settings),
+        Command::Model(command) => command.run(&settings).await,
         Command::Schema(command) => command.run(&settings).await,
         Command::Completions { .. } => Ok(()),
     }

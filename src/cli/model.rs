@@ -1,9 +1,10 @@
-//! `spotter model`: the model in use.
+//! `spotter model`: the model in use, and what another one makes of the same pictures.
 
 use clap::Subcommand;
 
 use super::failure::Failure;
 use super::home;
+use super::model_diff::Diff;
 use super::output::{Format, FormatArgs, line};
 use crate::config::Settings;
 
@@ -14,22 +15,30 @@ pub(super) enum Command {
         #[command(flatten)]
         format: FormatArgs,
     },
+    /// Which objects another model labels otherwise
+    Diff(Diff),
 }
 
 impl Command {
-    pub(super) fn run(self, settings: &Settings) -> Result<(), Failure> {
-        let Command::Show { format } = self;
-        let model = home::model(settings)?;
-        let manifest = model.manifest();
-        if format.chosen() != Format::Table {
-            return line(&serde_json::to_string(manifest)?);
+    pub(super) async fn run(self, settings: &Settings) -> Result<(), Failure> {
+        match self {
+            Command::Show { format } => show(format, settings),
+            Command::Diff(diff) => diff.run(settings).await,
         }
-        let origin = settings.model.as_ref().map_or("the binary".into(), |folder| folder.display().to_string());
-        line(&format!("model       {} in {origin}", model.id()))?;
-        line(&format!("labels      {}", manifest.labels.join(" ")))?;
-        line(&format!("input       {}", serde_json::to_string(&manifest.input)?))?;
-        line(&format!("preprocess  {}", serde_json::to_string(&manifest.preprocess)?))?;
-        line(&format!("threshold   {}", manifest.threshold))?;
-        line(&format!("sha256      {}", manifest.sha256))
     }
+}
+
+fn show(format: FormatArgs, settings: &Settings) -> Result<(), Failure> {
+    let model = home::model(settings)?;
+    let manifest = model.manifest();
+    if format.chosen() != Format::Table {
+        return line(&serde_json::to_string(manifest)?);
+    }
+    let origin = settings.model.as_ref().map_or("the binary".into(), |folder| folder.display().to_string());
+    line(&format!("model       {} in {origin}", model.id()))?;
+    line(&format!("labels      {}", manifest.labels.join(" ")))?;
+    line(&format!("input       {}", serde_json::to_string(&manifest.input)?))?;
+    line(&format!("preprocess  {}", serde_json::to_string(&manifest.preprocess)?))?;
+    line(&format!("threshold   {}", manifest.threshold))?;
+    line(&format!("sha256      {}", manifest.sha256))
 }

@@ -1,12 +1,13 @@
 //! Records as a table for people, or as JSON lines or CSV for programs.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
-use unicode_width::UnicodeWidthStr;
 
 use super::failure::Failure;
+use super::table::Table;
+use super::times;
 use crate::record::{Reason, Record, Status, Verdict};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -37,6 +38,9 @@ impl FormatArgs {
     }
 }
 
+/// Where a row of a table has the label.
+const LABEL: usize = 2;
+
 /// Columns of [`Format::Csv`], named as the fields of the JSON.
 const CSV_COLUMNS: [&str; 12] = [
     "bucket",
@@ -53,40 +57,80 @@ const CSV_COLUMNS: [&str; 12] = [
     "size",
 ];
 
-/// Prints records as they come; a table is printed at the end, because its columns need to know the widest.
+const TABLE_COLUMNS: &[&str] = &["OBJECT", "STATUS", "LABEL", "CONF", "WHY", "TIME", "MODEL", "VERSION"];
+
+/// Prints records as they come, a table too: its columns are as wide as its first rows need.
 pub(super) struct Printer {
-    format: Format,
-    rows: Vec<Vec<String>>,
+    to: Printing,
+    /// A terminal shows each line at once; what else reads us gets many at a time.
+    out: BufWriter<Stdout>,
+}
+
+enum Printing {
+    Table(Table),
+    Json,
+    Csv,
 }
 
 impl Printer {
     pub(super) fn new(format: Format) -> Result<Printer, Failure> {
-        if format == Format::Csv {
-            line(&CSV_COLUMNS.join(","))?;
-        }
-        Ok(Printer { format, rows: Vec::new() })
+        let mut out = BufWriter::new(io::stdout());
+        let to = match format {
+            Format::Table => Printing::Table(Table::new(TABLE_COLUMNS)),
+            Format::Json => Printing::Json,
+            Format::Csv => {
+                writeln!(out, "{}", CSV_COLUMNS.join(","))?;
+                Printing::Csv
+            }
+        };
+        Ok(Printer { to, out })
     }
 
     pub(super) fn record(&mut self, record: &Record) -> Result<(), Failure> {
-        match self.format {
-            Format::Table => self.rows.push(table_row(record)),
-            Format::Json => line(&serde_json::to_string(record)?)?,
-            Format::Csv => line(&csv(record, &CSV_COLUMNS)?)?,
+        match &mut self.to {
+            Printing::Table(table) => table.row(&mut self.out, &table_row(record)),
+            Printing::Json => Ok(writeln!(self.out, "{}", serde_json::to_string(record)?)?),
+            Printing::Csv => Ok(writeln!(self.out, "{}", csv(record, &CSV_COLUMNS)?)?),
         }
-        Ok(())
     }
 
-    pub(super) fn finish(self) -> Result<(), Failure> {
-        if self.format == Format::Table && !self.rows.is_empty() {
-            table(&["OBJECT", "STATUS", "LABEL", "CONF", "WHY", "TIME", "MODEL", "VERSION"], &self.rows)?;
+    /// A record and what people say that it shows.
+    pub(super) fn answer(&mut self, record: &Record, corrected: Option<&str>) -> Result<(), Failure> {
+        #[derive(Serialize)]
+        struct Answer<'a> {
+            #[serde(flatten)]
+            record: &'a Record,
+            corrected: Option<&'a str>,
         }
-        Ok(())
+        match &mut self.to {
+            Printing::Table(table) => {
+                let mut row = table_row(record);
+                if let Some(label) = corrected {
+                    row[LABEL] = format!("{label} (was {})", row[LABEL]);
+                }
+                table.row(&mut self.out, &row)
+            }
+            Printing::Json => Ok(writeln!(self.out, "{}", serde_json::to_string(&Answer { record, corrected })?)?),
+            Printing::Csv => self.record(record),
+        }
+    }
+
+    /// Shows what was printed so far.
+    pub(super) fn flush(&mut self) -> Result<(), Failure> {
+        if let Printing::Table(table) = &mut self.to {
+            table.flush(&mut self.out)?;
+        }
+        Ok(self.out.flush()?)
+    }
+
+    pub(super) fn finish(mut self) -> Result<(), Failure> {
+        self.flush()
     }
 }
 
 fn table_row(record: &Record) -> Vec<String> {
     let mut row = short_row(record);
-    row.push(record.order.event_time.to_string());
+    row.push(times::shown(record.order.event_time));
     row.push(if record.model.is_empty() { "–".into() } else { record.model.clone() });
     row.push(record.order.version.clone());
     row
@@ -120,25 +164,13 @@ fn row(name: String, status: Status, best: Option<(&str, f32)>, reason: Option<R
     ]
 }
 
-/// Columns as wide as their widest cell. Control characters of keys are shown, not sent to the terminal.
-pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> Result<(), Failure> {
-    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| visible(cell)).collect()).collect();
-    let widths: Vec<usize> = head
-        .iter()
-        .enumerate()
-        .map(|(column, name)| rows.iter().map(|row| row[column].width()).max().unwrap_or(0).max(name.width()))
-        .collect();
+/// A table of rows that are all there: as wide as the widest of them.
+pub(super) fn table<S: AsRef<str>>(head: &[S], rows: &[Vec<String>]) -> Result<(), Failure> {
+    let mut table = Table::new(head);
+    table.fits = rows.len();
     let mut out = io::stdout().lock();
-    let head = head.iter().map(|name| (*name).to_owned()).collect();
-    for row in std::iter::once(&head).chain(&rows) {
-        let mut text = String::new();
-        for (cell, width) in row.iter().zip(&widths) {
-            text.push_str(cell);
-            text.push_str(&" ".repeat(width - cell.width() + 2));
-        }
-        writeln!(out, "{}", text.trim_end())?;
-    }
-    Ok(())
+    rows.iter().try_for_each(|row| table.row(&mut out, row))?;
+    table.flush(&mut out)
 }
 
 /// Control characters (of keys, say) as escapes, so that they cannot write to the terminal.

@@ -94,7 +94,7 @@ impl Serve {
             limits: settings.limits,
             max_bytes: settings.max_bytes,
             s3_endpoint: s3_url,
-            uploads: Some(Uploads { bucket: FIRST_BUCKET.into(), any_bucket: true }),
+            uploads: Some(Uploads { bucket: FIRST_BUCKET.into(), any_bucket: true, prefix: String::new() }),
             live: Some(live.clone()),
             samples: Some(samples(s3)),
             hosts: Some(hosts),

@@ -49,6 +49,11 @@ impl Timestamp {
     pub fn whole_second(self) -> Timestamp {
         Timestamp(self.0.div_euclid(1_000).saturating_mul(1_000))
     }
+
+    /// The next millisecond.
+    pub fn just_after(self) -> Timestamp {
+        Timestamp(self.0.saturating_add(1))
+    }
 }
 
 /// What the notification says happened.

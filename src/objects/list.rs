@@ -4,7 +4,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::types::EncodingType;
 
 use super::FetchError;
-use super::s3::{milliseconds, unanswered, unquoted};
+use super::s3::{is_overload, milliseconds, unanswered, unquoted};
 use crate::event::Timestamp;
 use crate::event::key::form_decode;
 
@@ -22,7 +22,16 @@ pub struct Listed {
 pub struct ListedPage {
     pub objects: Vec<Listed>,
     /// `None` on the last page.
-    pub next: Option<String>,
+    pub next: Option<ListAfter>,
+}
+
+/// Where a listing goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ListAfter {
+    /// A continuation token of the store.
+    Token(String),
+    /// Behind this key, whether or not it is there.
+    Key(String),
 }
 
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html>
@@ -30,15 +39,21 @@ pub(super) async fn page(
     client: &Client,
     bucket: &str,
     prefix: &str,
-    after: Option<&str>,
+    after: Option<&ListAfter>,
 ) -> Result<ListedPage, FetchError> {
     // XML cannot say every key: a control character would end the listing there.
     let request = client.list_objects_v2().bucket(bucket).prefix(prefix).encoding_type(EncodingType::Url);
-    let answer = request.set_continuation_token(after.map(str::to_owned)).send().await;
+    let request = match after {
+        None => request,
+        Some(ListAfter::Token(token)) => request.continuation_token(token),
+        Some(ListAfter::Key(key)) => request.start_after(key),
+    };
+    let answer = request.send().await;
     let answer = answer.map_err(|error| {
         let status = error.raw_response().map(|response| response.status().as_u16());
         let hint = if status == Some(403) { " Listing needs s3:ListBucket." } else { "" };
-        FetchError::Retry(format!("s3://{bucket}/{prefix} cannot be listed: {}{hint}", unanswered(&error)))
+        let why = format!("s3://{bucket}/{prefix} cannot be listed: {}{hint}", unanswered(&error));
+        if is_overload(&error) { FetchError::Overloaded(why) } else { FetchError::Retry(why) }
     })?;
     // Some lookalikes do not know the encoding, and say so by saying nothing.
     let encoded = answer.encoding_type == Some(EncodingType::Url);
@@ -61,5 +76,5 @@ pub(super) async fn page(
         let problem = "it has more objects than it lists, and does not say where to go on";
         return Err(FetchError::Retry(format!("s3://{bucket}/{prefix} cannot be listed: {problem}")));
     }
-    Ok(ListedPage { objects, next: answer.next_continuation_token.filter(|_| more) })
+    Ok(ListedPage { objects, next: answer.next_continuation_token.filter(|_| more).map(ListAfter::Token) })
 }

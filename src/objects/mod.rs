@@ -13,7 +13,7 @@ use async_trait::async_trait;
 
 use crate::event::Timestamp;
 
-pub use list::{Listed, ListedPage};
+pub use list::{ListAfter, Listed, ListedPage};
 #[cfg(feature = "page")]
 pub use presign::{Presigned, Upload};
 pub use s3::{DEFAULT_REGION, S3Objects, S3Settings, causes, sdk_config, unanswered};
@@ -29,8 +29,8 @@ pub trait Objects: Send + Sync {
     async fn head(&self, pinned: &Pinned) -> Result<Head, FetchError>;
 
     /// One page of the objects whose keys begin with `prefix`, in the order of keys, without older versions; `after`
-    /// is [`ListedPage::next`] of the page before.
-    async fn list(&self, bucket: &str, prefix: &str, after: Option<&str>) -> Result<ListedPage, FetchError>;
+    /// is [`ListedPage::next`] of the page before, or a key.
+    async fn list(&self, bucket: &str, prefix: &str, after: Option<&ListAfter>) -> Result<ListedPage, FetchError>;
 
     /// Makes `tags` those of the pinned version, beside the tags that it has under other names. The null version has
     /// only its ETag to be told by, so it is looked at just before: what replaces it in that moment is tagged too.
@@ -86,16 +86,26 @@ pub struct Object {
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FetchError {
-    /// The version that fired is gone or replaced: 412, NoSuchKey, NoSuchVersion.
+    /// The version that is pinned is gone or replaced: 412, NoSuchVersion.
     #[error("{0}")]
     Superseded(String),
+    /// Nothing is there: NoSuchKey, or a delete marker.
+    #[error("{what} is gone")]
+    Gone {
+        what: String,
+        /// The version id of the delete marker that says so.
+        marker: Option<String>,
+    },
     /// More bytes than allowed; found from the header, or while streaming.
     #[error("{} bytes, and the limit is {max_bytes}", head.size)]
     TooLarge { head: Box<Head>, max_bytes: u64 },
     /// The SDK makes no request of this key, such as one of blanks only.
     #[error("{0}")]
     Unaddressable(String),
-    /// May pass: 5xx, throttling, time-outs, 403 (it hides "missing" without ListBucket), NoSuchBucket.
+    /// May pass, and sooner if less is asked for at once: 5xx, throttling, time-outs, lost connections.
+    #[error("{0}")]
+    Overloaded(String),
+    /// May pass: 403 (it hides "missing" without ListBucket), NoSuchBucket.
     #[error("{0}")]
     Retry(String),
 }

@@ -14,7 +14,7 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::{RequestId, get_object::GetObjectOutput, head_object::HeadObjectOutput};
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
 
-use super::{FetchError, Head, ListedPage, Object, Objects, Pinned, Tag, TagError, Tagged, list, tags};
+use super::{FetchError, Head, ListAfter, ListedPage, Object, Objects, Pinned, Tag, TagError, Tagged, list, tags};
 #[cfg(feature = "page")]
 use super::{Presigned, Upload, presign};
 use crate::event::{NULL_VERSION, Timestamp};
@@ -32,8 +32,8 @@ pub struct S3Settings {
     pub profile: Option<String>,
     /// `http://host/bucket/key` (true) or `http://bucket.host/key`; by default as the endpoint needs it.
     pub path_style: Option<bool>,
-    /// The SDK finds a custom endpoint in the environment.
-    pub endpoint_in_env: bool,
+    /// The custom endpoint that the SDK finds in the environment.
+    pub endpoint_in_env: Option<String>,
 }
 
 impl S3Settings {
@@ -43,7 +43,7 @@ impl S3Settings {
     }
 
     pub fn has_custom_endpoint(&self) -> bool {
-        self.endpoint_url.is_some() || self.endpoint_in_env
+        self.endpoint_url.is_some() || self.endpoint_in_env.is_some()
     }
 }
 
@@ -116,7 +116,7 @@ impl Objects for S3Objects {
         let announced = output.content_length().is_some();
         let bytes = body(pinned, output.body, &head, max_bytes).await?;
         if announced && bytes.len() as u64 != head.size {
-            return Err(FetchError::Retry(format!("{pinned}: {} of {} bytes came", bytes.len(), head.size)));
+            return Err(FetchError::Overloaded(format!("{pinned}: {} of {} bytes came", bytes.len(), head.size)));
         }
         Ok(Object { head: Head { size: bytes.len() as u64, ..head }, bytes })
     }
@@ -131,7 +131,7 @@ impl Objects for S3Objects {
         Ok(head_of_head(&output))
     }
 
-    async fn list(&self, bucket: &str, prefix: &str, after: Option<&str>) -> Result<ListedPage, FetchError> {
+    async fn list(&self, bucket: &str, prefix: &str, after: Option<&ListAfter>) -> Result<ListedPage, FetchError> {
         list::page(&self.client, bucket, prefix, after).await
     }
 
@@ -140,7 +140,9 @@ impl Objects for S3Objects {
             match self.head(pinned).await {
                 Ok(head) if head.etag == pinned.etag => {}
                 // A key that cannot be asked for is recorded, and has nothing to tag.
-                Ok(_) | Err(FetchError::Superseded(_) | FetchError::Unaddressable(_)) => return Ok(Tagged::Gone),
+                Ok(_) | Err(FetchError::Superseded(_) | FetchError::Gone { .. } | FetchError::Unaddressable(_)) => {
+                    return Ok(Tagged::Gone);
+                }
                 Err(error) => return Err(TagError::Retry(error.to_string())),
             }
         }
@@ -157,7 +159,7 @@ impl Objects for S3Objects {
 async fn body(pinned: &Pinned, mut body: ByteStream, head: &Head, max_bytes: u64) -> Result<Vec<u8>, FetchError> {
     let mut bytes = Vec::with_capacity(head.size as usize);
     while let Some(chunk) = body.next().await {
-        let chunk = chunk.map_err(|error| FetchError::Retry(format!("{pinned}: the body broke off: {error}")))?;
+        let chunk = chunk.map_err(|error| FetchError::Overloaded(format!("{pinned}: the body broke off: {error}")))?;
         if (bytes.len() + chunk.len()) as u64 > max_bytes {
             // Where the chunks end is chance, and the size goes into a record.
             let head = Head { size: max_bytes.saturating_add(1), ..head.clone() };
@@ -168,7 +170,7 @@ async fn body(pinned: &Pinned, mut body: ByteStream, head: &Head, max_bytes: u64
     Ok(bytes)
 }
 
-/// 412 says that another version is there now, 404 that none is, 405 that the version is a delete marker.
+/// 412 says that another version is there now, 404 that none is, 405 that the pinned version is a delete marker.
 /// 403 may hide a missing key (without `s3:ListBucket`), and NoSuchBucket a bucket that is not there yet.
 fn failure<E>(pinned: &Pinned, error: &SdkError<E>) -> FetchError
 where
@@ -182,14 +184,36 @@ where
     }
     match (status, code) {
         (Some(412), _) => FetchError::Superseded(format!("{pinned} has been replaced since")),
-        (_, "NoSuchKey" | "NoSuchVersion" | "NotFound") => FetchError::Superseded(format!("{pinned} is gone")),
+        (_, "NoSuchVersion") => FetchError::Superseded(format!("{pinned} is gone")),
+        (_, "NoSuchKey" | "NotFound") => FetchError::Gone { what: pinned.to_string(), marker: marker(error) },
         (Some(405), _) => FetchError::Superseded(format!("{pinned} is a delete marker")),
         (Some(403), "InvalidObjectState") => FetchError::Retry(format!("{pinned} is archived: restore it first")),
         (Some(403), _) => FetchError::Retry(format!(
             "{pinned}: access denied ({code}). Reading needs s3:GetObject and s3:GetObjectVersion; without s3:ListBucket a missing key looks the same"
         )),
         (Some(404), _) => FetchError::Retry(format!("{pinned}: {code}")),
+        _ if is_overload(error) => FetchError::Overloaded(format!("{pinned}: {}", unanswered(error))),
         _ => FetchError::Retry(format!("{pinned}: {}", unanswered(error))),
+    }
+}
+
+/// The delete marker that a 404 of a bucket with versions names.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/DeleteMarker.html>
+fn marker<E>(error: &SdkError<E>) -> Option<String> {
+    let headers = error.raw_response()?.headers();
+    let is_marker = headers.get("x-amz-delete-marker") == Some("true");
+    headers.get("x-amz-version-id").filter(|_| is_marker).map(str::to_owned)
+}
+
+/// Whether it asks for less at once: the store says that it cannot keep up (SlowDown is a 503), or says nothing.
+pub(super) fn is_overload<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
+    match error {
+        SdkError::TimeoutError(_) | SdkError::ResponseError(_) => true,
+        SdkError::DispatchFailure(failure) => failure.is_io() || failure.is_timeout(),
+        SdkError::ServiceError(failure) => {
+            matches!(failure.raw().status().as_u16(), 408 | 429 | 500 | 502..=504) || error.code() == Some("SlowDown")
+        }
+        _ => false,
     }
 }
 

@@ -18,6 +18,7 @@ macro_rules! assets {
 }
 
 assets!(
+    "accuracy.js",
     "api.js",
     "await.js",
     "charts.js",

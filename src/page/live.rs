@@ -2,11 +2,14 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+#[cfg(feature = "cli")]
 use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::sse::{Event, KeepAlive, Sse};
+#[cfg(feature = "cli")]
+use axum::response::sse::KeepAlive;
+use axum::response::sse::{Event, Sse};
 use futures_util::Stream;
 use futures_util::stream;
 use tokio::sync::broadcast::error::RecvError;
@@ -16,6 +19,7 @@ use super::answer::{Failure, written};
 use super::rows::Row;
 
 /// Some proxies cut a stream that says nothing for half a minute.
+#[cfg(feature = "cli")]
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 pub(super) async fn live(
@@ -37,5 +41,9 @@ pub(super) async fn live(
         };
         Some((Ok(event), recorded))
     });
-    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
+    let live = Sse::new(events);
+    // A function has no open streams, and axum no timer there.
+    #[cfg(feature = "cli")]
+    let live = live.keep_alive(KeepAlive::new().interval(KEEP_ALIVE));
+    Ok(live)
 }

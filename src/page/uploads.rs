@@ -54,6 +54,7 @@ pub(super) async fn upload(
         Some(bucket) => bucket,
         None => uploads.bucket.clone(),
     };
+    let key = if key.starts_with(&uploads.prefix) { key } else { format!("{}{key}", uploads.prefix) };
     check(&bucket, &key, size, &content_type, page.max_bytes)?;
     let upload = Upload { bucket, key, size, content_type };
     let signed = page.objects.presign(&upload, VALID).await.map_err(|error| match error {

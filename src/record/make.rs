@@ -96,6 +96,17 @@ pub fn of_removal(event: &ObjectEvent) -> Record {
     Record { size: None, ..record(&subject, String::new(), verdict) }
 }
 
+/// The object was looked for and is gone, which no event has said, while `newest` was the newest row that stood. Its
+/// place is just after that row, whenever the object was looked for: so it is the same row each time, and whatever
+/// came later outranks it. `marker` is the delete marker that was found; whoever removes it undeletes.
+pub fn of_absence(event: &ObjectEvent, newest: &Record, marker: Option<String>) -> Record {
+    let Order { seq, event_time, .. } = newest.order.clone();
+    // No version is the least one: an upload in the same millisecond stands above.
+    let version = marker.clone().unwrap_or_default();
+    let event = ObjectEvent { change: Change::Deleted, version_id: marker, ..event.clone() };
+    Record { order: Order { seq, event_time: event_time.just_after(), version }, ..of_removal(&event) }
+}
+
 fn record(subject: &Subject, model: String, verdict: Verdict) -> Record {
     let seen = verdict.reading.as_ref().map(seen).unwrap_or_default();
     let top = verdict.reading.map(|reading| reading.top).unwrap_or_default();

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub use crate::classifier::Guess;
 use crate::event::{NULL_VERSION, ObjectEvent, Timestamp};
 pub use correction::HUMAN;
-pub use make::{Subject, Verdict, of_picture, of_removal, of_verdict, too_large, unaddressable, verdict};
+pub use make::{Subject, Verdict, of_absence, of_picture, of_removal, of_verdict, too_large, unaddressable, verdict};
 #[cfg(feature = "page")]
 pub(crate) use make::{below_threshold, png};
 

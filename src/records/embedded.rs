@@ -1,7 +1,10 @@
 //! Records in one SQLite file, for `demo`, `serve` and tests on a bare machine.
 //!
 //! WAL mode with `synchronous=FULL`: an acknowledged record survives `kill -9` and a power cut. Several processes may
-//! have the file open; each waits for the other's write (one statement, never longer than a commit).
+//! have the file open; each waits for the other's write (one transaction of a few rows). What is written at once
+//! shares a commit: flushing the disk is what a write costs.
+
+mod write;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -34,6 +37,8 @@ pub struct Embedded {
 struct File {
     path: PathBuf,
     writer: Mutex<Connection>,
+    /// Rows that wait for the writer.
+    queue: Mutex<write::Queue>,
     /// A connection of its own, so that asking does not wait for a commit.
     reader: Mutex<Connection>,
 }
@@ -50,7 +55,12 @@ impl Embedded {
         prepare(&mut writer, path)?;
         let reader = connect(path).map_err(at)?;
         Ok(Embedded {
-            file: Arc::new(File { path: path.to_owned(), writer: Mutex::new(writer), reader: Mutex::new(reader) }),
+            file: Arc::new(File {
+                path: path.to_owned(),
+                writer: Mutex::new(writer),
+                queue: Mutex::default(),
+                reader: Mutex::new(reader),
+            }),
         })
     }
 
@@ -297,8 +307,7 @@ fn list(connection: &Connection, listing: &Listing) -> rusqlite::Result<Page> {
 impl Records for Embedded {
     /// SQLite itself waits for other processes, for [`BUSY`] at most; all else that fails does not pass.
     async fn write(&self, record: &Record, _: Instant) -> Result<(), RecordsError> {
-        let record = record.clone();
-        self.on(|file| &file.writer, move |connection| insert(connection, &record)).await
+        write::write(&self.file, record.clone()).await
     }
 
     async fn available(&self) -> Result<(), RecordsError> {

@@ -5,7 +5,7 @@ pub mod cassandra;
 pub mod embedded;
 pub mod reader;
 
-pub use reader::{correction_of, current, get, history, is_current, listed, newest, of_version};
+pub use reader::{correction_of, current, get, get_with_newest, history, is_current, listed, newest, of_version};
 
 use std::time::Instant;
 
@@ -70,6 +70,13 @@ pub(crate) struct End {
     pub(crate) object_hash: Vec<u8>,
     pub(crate) seq: String,
     pub(crate) version: String,
+}
+
+impl End {
+    /// The newest time that a row before it can have: none is less than the empty hash.
+    pub(crate) fn newest(&self) -> Timestamp {
+        Timestamp(self.event_time.0.saturating_sub(i64::from(self.object_hash.is_empty())))
+    }
 }
 
 impl Listing {

@@ -60,6 +60,24 @@ pub async fn newest(records: &dyn Records, bucket: &str, key: &str) -> Result<Op
     first(records, bucket, key, |row| removals.leave(row) && !row.is_correction()).await
 }
 
+/// What an object is to `model`, as [`get`], and the newest row that stands, as [`newest`], in one read.
+pub async fn get_with_newest(
+    records: &dyn Records,
+    bucket: &str,
+    key: &str,
+    model: &str,
+) -> Result<(Option<Record>, Option<Record>), RecordsError> {
+    let (mut removals, mut newest) = (Removals::default(), None);
+    let answer = first(records, bucket, key, |row| {
+        let stands = removals.leave(row);
+        if stands && newest.is_none() && !row.is_correction() {
+            newest = Some(row.clone());
+        }
+        stands && answers(row, model)
+    });
+    Ok((answer.await?, newest))
+}
+
 /// The newest row of one version, whichever model's; corrections aside.
 pub async fn of_version(
     records: &dyn Records,

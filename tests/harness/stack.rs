@@ -7,7 +7,9 @@ use std::sync::OnceLock;
 use super::part::{Part, output, runs, when_this_process_ends};
 use super::root;
 
-const ZIP: &str = "target/lambda/bootstrap/bootstrap.zip";
+/// The functions' zips, and their packages.
+const ZIPS: [(&str, &str); 2] =
+    [("target/lambda/bootstrap/bootstrap.zip", "spotter-lambda"), ("target/lambda/page/bootstrap.zip", "spotter-page")];
 
 pub struct Stack {
     /// Compose's project; its network is `<project>_default`.
@@ -18,7 +20,7 @@ pub struct Stack {
     pub endpoint: String,
 }
 
-/// The stack with the function in it. `Err` says what is missing.
+/// The stack with the functions in it. `Err` says what is missing.
 pub fn stack() -> Result<Part<Stack>, String> {
     static STARTED: OnceLock<Result<Stack, String>> = OnceLock::new();
     if !runs("docker", &["info"]) || !runs("docker", &["compose", "version"]) {
@@ -34,10 +36,11 @@ pub fn stack() -> Result<Part<Stack>, String> {
             return Err(format!("`{}` does not run (PyPI has {package}; .ci/setup installs it)", command.join(" ")));
         }
     }
-    if !root().join(ZIP).is_file() {
-        return Err(format!(
-            "there is no {ZIP}: cargo lambda build --release --locked --output-format zip -p spotter-lambda"
-        ));
+    for (zip, package) in ZIPS {
+        if !root().join(zip).is_file() {
+            let build = "cargo lambda build --release --locked --output-format zip -p";
+            return Err(format!("there is no {zip}: {build} {package}"));
+        }
     }
     Ok(Part { started: &STARTED, start })
 }

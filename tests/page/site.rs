@@ -79,7 +79,7 @@ impl Site {
             limits: Limits::default(),
             max_bytes: MAX_BYTES,
             s3_endpoint: s3_url.clone(),
-            uploads: Some(Uploads { bucket: BUCKET.into(), any_bucket: true }),
+            uploads: Some(Uploads { bucket: BUCKET.into(), any_bucket: true, prefix: String::new() }),
             live: Some(live.clone()),
             samples: None,
             hosts: Some(loopback_hosts(port)),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use spotter::objects::{
-    FetchError, Head, ListedPage, Object, Objects, Pinned, Presigned, S3Objects, Tag, TagError, Tagged, Upload,
+    FetchError, Head, ListAfter, ListedPage, Object, Objects, Pinned, Presigned, S3Objects, Tag, TagError, Tagged, Upload,
 };
 use spotter::record::Record;
 use spotter::records::embedded::Embedded;
@@ -79,7 +79,7 @@ impl Objects for Slow {
         self.bucket.head(pinned).await
     }
 
-    async fn list(&self, bucket: &str, prefix: &str, after: Option<&str>) -> Result<ListedPage, FetchError> {
+    async fn list(&self, bucket: &str, prefix: &str, after: Option<&ListAfter>) -> Result<ListedPage, FetchError> {
         self.bucket.list(bucket, prefix, after).await
     }
 

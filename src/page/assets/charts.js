@@ -1,4 +1,4 @@
-// The two charts, labels over time and confidence, and beside them how often people agreed.
+// The two charts: labels over time, and confidence.
 
 import { byId, el } from "./dom.js";
 import { number, share, visible } from "./show.js";
@@ -33,10 +33,11 @@ const drawn = new Map();
 /**
  * Labels over time: bars upon each other.
  * @param {{ time: string, labels: Record<string, number> }[]} byTime @param {string[]} labels the model's, in order
- * @param {"hour" | "day"} by @param {(label: string) => void} choose
+ * @param {{ by: "hour" | "day", hours: number }} over how the time is cut, and how much of it is shown
+ * @param {(label: string) => void} choose
  */
-export async function drawLabels(byTime, labels, by, choose) {
-  const { times, names, counts } = table(byTime, labels, by);
+export async function drawLabels(byTime, labels, { by, hours }, choose) {
+  const { times, names, counts } = table(byTime, labels, by, hours);
   const uPlot = await library();
   const colours = names.map((name, index) => colour(name, index, labels));
   // Drawn from the whole to the first part, each over the one before.
@@ -52,7 +53,7 @@ export async function drawLabels(byTime, labels, by, choose) {
     paths: uPlot.paths.bars({ size: [0.85, 40], align: 1 }),
   }));
   const step = STEP[by];
-  const range = times.length ? [times[0], times[times.length - 1] + step] : [0, step];
+  const range = [times[0], times[times.length - 1] + step];
   const data = [times, ...order.map((index) => sums[index])];
   plot(
     uPlot,
@@ -86,7 +87,10 @@ export async function drawLabels(byTime, labels, by, choose) {
   asTable(
     "table-labels",
     [by === "hour" ? "Hour" : "Day", ...names],
-    times.map((time, at) => [format.format(time * 1000), ...counts.map((row) => number(row[at]))]).reverse(),
+    times
+      .map((time, at) => [format.format(time * 1000), ...counts.map((row) => number(row[at]))])
+      .filter((_, at) => counts.some((row) => row[at]))
+      .reverse(),
   );
 }
 
@@ -126,42 +130,14 @@ export async function drawConfidence(tenths, threshold) {
   );
 }
 
-/** Small, and only where a person has looked at something. */
-export function showAccuracy(accuracy) {
-  const box = byId("accuracy");
-  box.hidden = !accuracy?.checked;
-  byId("accuracy-none").hidden = !box.hidden;
-  if (!accuracy?.checked) return box.replaceChildren();
-  const { checked, agreed, by_label: labels = {} } = accuracy;
-  const rows = Object.entries(labels).map(([label, of]) =>
-    el(
-      "tr",
-      {},
-      el("th", { scope: "row" }, visible(label)),
-      el("td", {}, number(of.agreed)),
-      el("td", {}, number(of.checked)),
-      el("td", {}, share(of.agreed, of.checked)),
-    ),
-  );
-  const head = ["The model said", "Right", "Checked", "Share"].map((name) => el("th", { scope: "col" }, name));
-  const open = box.querySelector("details")?.open ?? false;
-  box.replaceChildren(
-    el(
-      "details",
-      { open },
-      el("summary", {}, el("strong", {}, share(agreed, checked)), ` right, of ${number(checked)} that people checked`),
-      el("table", {}, el("thead", {}, el("tr", {}, ...head)), el("tbody", {}, ...rows)),
-    ),
-  );
-}
-
 /** Times and counts with nothing left out: an hour without a picture is a gap in the bars too. */
-function table(byTime, labels, by) {
+function table(byTime, labels, by, hours) {
   const step = STEP[by];
   const found = new Map(byTime.map(({ time, labels: of }) => [Math.floor(Date.parse(time) / 1000), of]));
-  const known = [...found.keys()].sort((a, b) => a - b);
+  const last = Math.max(Math.floor(Date.now() / 1000 / step) * step, ...found.keys());
+  const first = Math.min(last - Math.ceil((hours * 3600) / step) * step + step, ...found.keys());
   const times = [];
-  for (let at = known[0]; at <= known[known.length - 1] && times.length < 2000; at += step) times.push(at);
+  for (let at = first; at <= last && times.length < 3000; at += step) times.push(at);
   const totals = new Map();
   for (const of of found.values())
     for (const [label, count] of Object.entries(of)) totals.set(label, (totals.get(label) ?? 0) + count);

@@ -60,31 +60,38 @@ function start(about) {
   startStats(about);
 }
 
-/** The last upload's journey, beside the drawing area. */
+/** The last upload's journey, beside the drawing area. Of many at once only the last is asked for. */
 function startStrip(about, open) {
   const list = byId("strip");
   showPlan(list);
-  let newest = 0;
-  return async ({ bucket, key }) => {
-    const mine = ++newest;
+  /** @type {{ bucket: string, key: string } | null} */
+  let next = null;
+  let walking = false;
+  return async (record) => {
+    next = record;
+    if (walking) return;
+    walking = true;
+    while (next) {
+      const { bucket, key } = next;
+      next = null;
+      await walk(bucket, key);
+    }
+    walking = false;
+  };
+
+  async function walk(bucket, key) {
     showWaiting(list);
-    const name = byId("strip-name");
-    name.replaceChildren(
-      el(
-        "button",
-        { type: "button", class: "link", onclick: () => open({ bucket, key }) },
-        visible(objectUrl(bucket, key)),
-      ),
-    );
+    const again = () => open({ bucket, key });
+    const name = visible(objectUrl(bucket, key));
+    byId("strip-name").replaceChildren(el("button", { type: "button", class: "link", onclick: again }, name));
     try {
-      const journey = await api.journey(bucket, key);
-      if (mine === newest) showJourney(list, journey, about.labels);
+      showJourney(list, await api.journey(bucket, key), about.labels);
       solved("journey");
     } catch (error) {
       list.removeAttribute("aria-busy");
       problem("journey", error);
     }
-  };
+  }
 }
 
 function startModels(about) {

@@ -59,7 +59,7 @@ export function startObject(about) {
       const answer = await api.object(bucket, key, signal);
       if (signal.aborted) return;
       byId("now").replaceChildren(...now(answer));
-      byId("history").tBodies[0].replaceChildren(...answer.history.map(historyRow));
+      byId("history").tBodies[0].replaceChildren(...newestFirst(answer.history).map(historyRow));
       byId("history-more").hidden = !answer.more;
       const { current: record } = answer;
       const answered = record && (record.status === "classified" || record.status === "unsure");
@@ -145,7 +145,8 @@ export function startObject(about) {
 
 /** The browser goes back to where the focus was; unless that was drawn anew in the meantime. */
 function refocus(object) {
-  if (!object || document.activeElement !== document.body) return;
+  const { activeElement } = document;
+  if (!object || (activeElement !== document.body && !activeElement.closest("dialog"))) return;
   const tiles = [...document.querySelectorAll("#gallery button.tile")];
   const tile = tiles.find(({ dataset }) => dataset.bucket === object.bucket && dataset.key === object.key);
   tile?.focus({ preventScroll: true });
@@ -205,6 +206,17 @@ function now({ current: record, history }) {
       }),
     ),
   ];
+}
+
+/** What people said of a version stands above what they said it of; their rows come in the order of their keys. */
+function newestFirst(history) {
+  const place = new Map();
+  for (const record of history) if (!place.has(versionId(record))) place.set(versionId(record), place.size);
+  const said = (record) => correctionTime(record) ?? "";
+  return [...history].sort((a, b) => {
+    const apart = place.get(versionId(a)) - place.get(versionId(b));
+    return apart || said(b).localeCompare(said(a));
+  });
 }
 
 function historyRow(record) {

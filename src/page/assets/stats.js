@@ -1,7 +1,8 @@
 // Asks for the figures behind the charts: at first, when the question changes, and now and then as rows come in.
 
+import { showAccuracy } from "./accuracy.js";
 import { api } from "./api.js";
-import { drawConfidence, drawLabels, fitCharts, showAccuracy } from "./charts.js";
+import { drawConfidence, drawLabels, fitCharts } from "./charts.js";
 import { byId } from "./dom.js";
 import { onRecord } from "./live.js";
 import { problem, solved } from "./problem.js";
@@ -11,9 +12,9 @@ import { change, current, onState } from "./state.js";
 const OFTEN = 2000; // ms, at least, between two questions
 const SHARE = 10; // and at least so many times as long as the last answer took: figures are counted over all rows
 const RANGES = {
-  "24h": { since: "24h", by: "hour" },
-  "7d": { since: "7d", by: "hour" },
-  "90d": { since: "90d", by: "day" },
+  "24h": { by: "hour", hours: 24 },
+  "7d": { by: "hour", hours: 168 },
+  "90d": { by: "day", hours: 2160 },
 };
 
 /** @param {{ labels: string[], model: string, threshold: number }} about */
@@ -23,6 +24,7 @@ export function startStats(about) {
   let pause = OFTEN;
   let last = 0;
   let later = 0;
+  let chosen = false; // by a person; before, the shortest range in which there is something
   /** @type {object | null} */
   let figures = null;
 
@@ -33,29 +35,39 @@ export function startStats(about) {
     abort = new AbortController();
     const { signal } = abort;
     const state = current();
-    const { since, by } = RANGES[range.value];
+    const over = RANGES[range.value];
     last = performance.now();
     try {
-      const answer = await api.stats({ model: state.model || about.model, since, by }, signal);
-      figures = { ...answer, by };
+      const query = { model: state.model || about.model, since: range.value, by: over.by };
+      figures = { ...(await api.stats(query, signal)), over };
+      if (!chosen && longer()) return ask();
       await draw();
       solved("stats");
     } catch (error) {
       problem("stats", error);
+      if (!(error.status >= 400 && error.status < 500) && error.name !== "AbortError") soon();
     }
     pause = Math.max(OFTEN, SHARE * (performance.now() - last));
   }
 
+  function longer() {
+    const empty = figures.by_time.length === 0;
+    const more = range.selectedIndex + 1 < range.options.length;
+    if (empty && more) range.selectedIndex += 1;
+    else if (empty) range.selectedIndex = 0;
+    return empty && more;
+  }
+
   async function draw() {
     if (!figures) return;
-    const { by, by_time: byTime, confidence, accuracy } = figures;
+    const { over, by_time: byTime, confidence, accuracy } = figures;
     const some = byTime.length > 0;
-    byId("charts").hidden = !some && !accuracy?.checked && range.value === "24h";
+    byId("charts").hidden = !some && !chosen;
     byId("charts-none").hidden = some;
     byId("charts-drawn").hidden = !some;
     showAccuracy(accuracy);
     if (!some) return;
-    await drawLabels(byTime, about.labels, by, (label) => change({ label, view: "" }));
+    await drawLabels(byTime, about.labels, over, (label) => change({ label, view: "" }));
     await drawConfidence(confidence, about.threshold);
   }
 
@@ -72,7 +84,10 @@ export function startStats(about) {
   onState((state, before) => {
     if (state.model !== before.model) ask();
   });
-  range.addEventListener("change", ask);
+  range.addEventListener("change", () => {
+    chosen = true;
+    ask();
+  });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () =>
     draw().catch((error) => problem("stats", error)),
   );

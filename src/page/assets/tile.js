@@ -46,7 +46,12 @@ function answer(record) {
       { class: "tile-answer" },
       !agreed && el("s", {}, label ?? "–"),
       el("strong", {}, corrected),
-      el("span", { class: "tile-note" }, icon("person"), agreed ? "agreed" : "corrected"),
+      el(
+        "span",
+        { class: "tile-note", title: agreed ? "A person agreed" : "Corrected by a person" },
+        icon("person"),
+        el("span", { class: "unseen" }, agreed ? "agreed" : "corrected"),
+      ),
     );
   }
   if (label === null || label === undefined) {

@@ -9,6 +9,7 @@ mod apply;
 mod cql;
 mod errors;
 mod forwarded;
+mod log;
 mod moment;
 mod nodes;
 #[cfg(feature = "cli")]
@@ -39,6 +40,7 @@ pub use apply::Wanted;
 pub use cql::{Replication, Schema, Service};
 use errors::At;
 pub use errors::{KEYSPACE_RULE, is_keyspace};
+use log::Logs;
 use moment::Moment;
 pub use nodes::DATACENTER_VARIABLE;
 pub use schema::Layout;
@@ -100,8 +102,8 @@ const LONGEST_ATTEMPT: Duration = session::SESSION.saturating_add(Duration::from
 /// A database that takes longer to say that it is there is away.
 const PROBE: Duration = Duration::from_secs(10);
 
-/// The most slots that a listing reads at once.
-const SLOTS_AT_ONCE: usize = 8;
+/// The most partitions that a listing reads at once, but for the shards of one slot.
+const PARTITIONS_AT_ONCE: usize = 64;
 
 /// Rows of an object read at a time: the newest mostly is the answer.
 const ROWS_PAGE: i32 = 100;
@@ -228,28 +230,29 @@ impl Cassandra {
 
     async fn list_once(&self, listing: &Listing) -> Result<Page, RecordsError> {
         let ready = self.ready().await?;
-        let end = listing.end();
+        let logs = Logs { ready: &ready, listing, end: listing.end() };
         let since = listing.since.unwrap_or(Timestamp(i64::MIN));
         let limit = listing.limit.max(1);
         let mut records: Vec<Record> = Vec::new();
         // From the newest slot to the oldest, until there is one row more than asked, which says that there is more.
-        let mut slots = ready.slots(ready.layout.slot(end.event_time), ready.layout.slot(since));
+        let mut slots = ready.slots(ready.layout.slot(logs.end.newest()), ready.layout.slot(since));
         // The newest slot mostly has them all; where it has not, the rows are rare, and more slots are read at once.
+        let most = (PARTITIONS_AT_ONCE / ready.layout.shards.cast_unsigned() as usize).max(1);
         let mut at_once = 1;
         while records.len() <= limit {
-            let mut partitions = Vec::new();
-            while partitions.len() < at_once * ready.layout.shards as usize
+            let mut some = Vec::new();
+            while some.len() < at_once
                 && let Some(slot) = slots.next().await?
             {
-                partitions.extend((0..ready.layout.shards).map(|shard| (slot, shard)));
+                some.push(slot);
             }
-            if partitions.is_empty() {
+            if some.is_empty() {
                 break;
             }
             let wanted = limit.saturating_add(1) - records.len();
-            let logs = partitions.into_iter().map(|partition| ready.log(listing, &end, partition, wanted));
-            records.extend(merge(try_join_all(logs).await?, wanted));
-            at_once = (at_once * 2).min(SLOTS_AT_ONCE);
+            let read = try_join_all(some.into_iter().map(|slot| logs.slot(slot, wanted))).await?;
+            records.extend(read.into_iter().flatten().take(wanted));
+            at_once = (at_once * 2).min(most);
         }
         let more = records.len() > limit;
         records.truncate(limit);
@@ -298,18 +301,4 @@ impl Records for Cassandra {
     async fn list(&self, listing: &Listing) -> Result<Page, RecordsError> {
         retry::a_few_times(|| self.list_once(listing)).await
     }
-}
-
-/// The greatest `wanted` rows of several lists that are in order each.
-fn merge(mut shards: Vec<Vec<Record>>, wanted: usize) -> Vec<Record> {
-    if shards.len() == 1 {
-        return shards.swap_remove(0);
-    }
-    let mut rows: Vec<Record> = shards.into_iter().flatten().collect();
-    rows.sort_by_cached_key(|row| {
-        let Cursor { object_hash, order } = Cursor::of(row);
-        std::cmp::Reverse((order.event_time, object_hash, order.seq, order.version))
-    });
-    rows.truncate(wanted);
-    rows
 }

@@ -29,13 +29,13 @@ use scylla::value::CqlTimestamp;
 
 use super::CassandraConfig;
 use super::errors::At;
+use super::log;
 use super::moment::Moment;
 use super::nodes::{Nodes, ambiguous};
 use super::row::{COLUMNS, Read, UNSEEN, Unseen};
 use super::schema::Layout;
-use crate::event::Timestamp;
 use crate::record::Record;
-use crate::records::{End, Listing, RecordsError};
+use crate::records::RecordsError;
 
 /// For one node to take a connection, and for a name to be resolved.
 const CONNECT: Duration = Duration::from_secs(2);
@@ -53,9 +53,6 @@ const KEEPALIVE: Duration = Duration::from_secs(5);
 const IDLE: Duration = Duration::from_millis(500);
 /// What the check waits for.
 const ALIVE: Duration = Duration::from_millis(200);
-
-/// Rows in one answer of a log, each of at most some 5 kB.
-const LOG_PAGE: i32 = 500;
 
 /// A session without a keyspace: every statement names its own.
 pub(super) async fn connect(config: &CassandraConfig) -> Result<Session, RecordsError> {
@@ -220,65 +217,46 @@ impl Ready {
         select: &Statement,
         values: impl SerializeRow,
     ) -> Result<Vec<Record>, RecordsError> {
-        self.read_as::<Read>(select, values).await
-    }
-
-    async fn read_as<T>(&self, select: &Statement, values: impl SerializeRow) -> Result<Vec<Record>, RecordsError>
-    where
-        T: for<'frame, 'metadata> DeserializeRow<'frame, 'metadata> + Into<Read>,
-    {
         let mut records = Vec::new();
         let mut from = Some(PagingState::start());
         while let Some(state) = from {
-            let (rows, next) = self.page(select, &values, state).await?;
-            for row in rows.rows::<T>().map_err(|error| self.at.broken(&error))? {
-                let row: Read = row.map_err(|error| self.at.broken(&error))?.into();
-                records.push(row.into_record().map_err(|what| self.at.broken(&what))?);
-            }
+            let (rows, next) = self.page(select.clone(), &values, state).await?;
+            records.extend(self.records::<Read>(&rows)?);
             from = next;
         }
         Ok(records)
     }
 
+    fn records<T>(&self, rows: &QueryRowsResult) -> Result<Vec<Record>, RecordsError>
+    where
+        T: for<'frame, 'metadata> DeserializeRow<'frame, 'metadata> + Into<Read>,
+    {
+        let rows = rows.rows::<T>().map_err(|error| self.at.broken(&error))?;
+        let read = rows.map(|row| {
+            let row: Read = row.map_err(|error| self.at.broken(&error))?.into();
+            row.into_record().map_err(|what| self.at.broken(&what))
+        });
+        read.collect()
+    }
+
     async fn page(
         &self,
-        select: &Statement,
+        mut select: Statement,
         values: impl SerializeRow,
         from: PagingState,
     ) -> Result<(QueryRowsResult, Option<PagingState>), RecordsError> {
-        let answer = self.session.execute_single_page(select.clone(), values, from).await;
+        // What Cassandra says of it is in system_traces, under the id.
+        select.set_tracing(tracing::enabled!(tracing::Level::TRACE));
+        let answer = self.session.execute_single_page(select, values, from).await;
         self.heed(&answer);
         let (result, next) = answer.map_err(|error| self.at.executing(&error))?;
+        if let Some(tracing_id) = result.tracing_id() {
+            tracing::trace!(%tracing_id, "asked Cassandra");
+        }
         let rows = result.into_rows_result().map_err(|error| self.at.broken(&error))?;
         match next.into_paging_control_flow() {
             ControlFlow::Continue(next) => Ok((rows, Some(next))),
             ControlFlow::Break(()) => Ok((rows, None)),
-        }
-    }
-
-    /// The first `wanted` rows of one partition of a log.
-    pub(super) async fn log(
-        &self,
-        listing: &Listing,
-        end: &End,
-        (slot, shard): (i64, i32),
-        wanted: usize,
-    ) -> Result<Vec<Record>, RecordsError> {
-        let since = listing.since.unwrap_or(Timestamp(i64::MIN));
-        let place = (CqlTimestamp(slot), shard);
-        let end = (CqlTimestamp(end.event_time.0), &end.object_hash, &end.seq, &end.version);
-        let rest = (end, CqlTimestamp(since.0), i32::try_from(wanted).unwrap_or(i32::MAX));
-        let ((slot, shard), ((time, hash, seq, version), since, wanted)) = (place, rest);
-        let model = &listing.model;
-        match &listing.label {
-            None => {
-                let values = (model, slot, shard, time, hash, seq, version, since, wanted);
-                self.statements.by_time.read(self, listing.seen, values).await
-            }
-            Some(label) => {
-                let values = (model, label, slot, shard, time, hash, seq, version, since, wanted);
-                self.statements.by_label.read(self, listing.seen, values).await
-            }
         }
     }
 
@@ -303,7 +281,7 @@ impl Slots<'_> {
         while self.read.is_empty()
             && let Some(from) = self.from.take()
         {
-            let (rows, next) = self.ready.page(&self.ready.statements.slots, self.bounds, from).await?;
+            let (rows, next) = self.ready.page(self.ready.statements.slots.clone(), self.bounds, from).await?;
             for row in rows.rows::<(CqlTimestamp,)>().map_err(|error| at.broken(&error))? {
                 let (slot,) = row.map_err(|error| at.broken(&error))?;
                 self.read.push_back(slot.0);
@@ -322,26 +300,38 @@ pub(super) struct Statements {
     pub(super) rows: Statement,
     pub(super) rows_of_order: Statement,
     pub(super) rows_below: Statement,
-    by_time: Log,
-    by_label: Log,
+    pub(super) by_time: Log,
+    pub(super) by_label: Log,
     slots: Statement,
 }
 
-struct Log {
+/// The rows of one partition, newest first.
+pub(super) struct Log {
     seen: Statement,
     unseen: Statement,
 }
 
 impl Log {
-    async fn read(&self, ready: &Ready, seen: bool, values: impl SerializeRow) -> Result<Vec<Record>, RecordsError> {
-        if seen { ready.read(&self.seen, values).await } else { ready.read_as::<Unseen>(&self.unseen, values).await }
+    /// So many rows from there on, and where it goes on.
+    pub(super) async fn page(
+        &self,
+        ready: &Ready,
+        seen: bool,
+        rows: i32,
+        values: impl SerializeRow,
+        from: PagingState,
+    ) -> Result<(Vec<Record>, Option<PagingState>), RecordsError> {
+        let select = if seen { &self.seen } else { &self.unseen };
+        let (page, next) = ready.page(select.clone().with_page_size(rows), values, from).await?;
+        let records = if seen { ready.records::<Read>(&page) } else { ready.records::<Unseen>(&page) };
+        Ok((records?, next))
     }
 }
 
 impl Statements {
     pub(super) fn new(keyspace: &str) -> Statements {
         let statement = |cql: String| {
-            let mut statement = Statement::new(cql).with_page_size(LOG_PAGE);
+            let mut statement = Statement::new(cql).with_page_size(log::PAGE);
             // Every row is a pure function of its key: the driver may send it again.
             statement.set_is_idempotent(true);
             statement
@@ -355,7 +345,7 @@ impl Statements {
             let of = |columns: &str| {
                 statement(format!(
                     "SELECT {columns} FROM {keyspace}.{table} WHERE model = ? {label} AND slot = ? AND shard = ? \
-                     AND (event_time, object_hash, seq, version) < (?, ?, ?, ?) AND (event_time) >= (?) LIMIT ?"
+                     AND (event_time, object_hash, seq, version) < (?, ?, ?, ?) AND (event_time) >= (?)"
                 ))
             };
             Log { seen: of(COLUMNS), unseen: of(UNSEEN) }

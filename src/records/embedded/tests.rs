@@ -212,3 +212,55 @@ async fn no_question_reads_the_whole_table_or_sorts() {
         assert_eq!(steps, [format!("SEARCH records USING INDEX {plan}")], "{sql}");
     }
 }
+
+/// Bytes of the log after `writes` have begun while somebody else held the connection.
+async fn log_of_crowd(writes: usize, home: &Embedded, folder: &Path) -> u64 {
+    let file = Arc::clone(&home.file);
+    let held = tokio::task::spawn_blocking(move || {
+        let connection = file.writer.lock().unwrap();
+        while file.queue.lock().unwrap().len() < writes {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        drop(connection);
+    });
+    let rows: Vec<Record> = (0..writes).map(|version| row(&version.to_string())).collect();
+    let written = rows.iter().map(|row| home.write(row, deadline()));
+    for written in futures_util::future::join_all(written).await {
+        written.unwrap();
+    }
+    held.await.unwrap();
+    std::fs::metadata(folder.join("records.sqlite-wal")).unwrap().len()
+}
+
+#[tokio::test]
+async fn writes_that_wait_share_a_commit() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = Embedded::open(&folder.path().join("records.sqlite")).unwrap();
+    let crowd = log_of_crowd(50, &home, folder.path()).await;
+    assert_eq!(home.rows("pictures", "7.png", None).await.unwrap().len(), 50);
+    let apart = tempfile::tempdir().unwrap();
+    let home = Embedded::open(&apart.path().join("records.sqlite")).unwrap();
+    for version in 0..50 {
+        home.write(&row(&version.to_string()), deadline()).await.unwrap();
+    }
+    let apart = std::fs::metadata(apart.path().join("records.sqlite-wal")).unwrap().len();
+    assert!(crowd * 2 < apart, "{crowd} bytes, and {apart} one by one");
+}
+
+#[tokio::test]
+async fn a_row_that_is_refused_takes_no_other_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = Embedded::open(&folder.path().join("records.sqlite")).unwrap();
+    let refuse = "CREATE TRIGGER refuse BEFORE INSERT ON records WHEN NEW.version = '3' \
+                  BEGIN SELECT RAISE(ABORT, 'not this one'); END";
+    home.on(|file| &file.writer, move |connection| connection.execute_batch(refuse)).await.unwrap();
+    let rows: Vec<Record> = (0..8).map(|version| row(&version.to_string())).collect();
+    let written = futures_util::future::join_all(rows.iter().map(|row| home.write(row, deadline()))).await;
+    for (version, written) in written.iter().enumerate() {
+        match written {
+            Err(error) => assert!(version == 3 && error.to_string().contains("not this one"), "{version}: {error}"),
+            Ok(()) => assert_ne!(version, 3),
+        }
+    }
+    assert_eq!(home.rows("pictures", "7.png", None).await.unwrap().len(), 7);
+}

@@ -1,0 +1,176 @@
+//! The rate of a backfill beside that of a bare GET loop, on the embedded endpoint: same client, same machine, in turns.
+//!
+//! `cargo bench --bench backfill --profile dev -- [objects] [at once]`; see benches/README.md.
+
+#![allow(clippy::print_stdout)] // figures are what it is for
+
+use std::error::Error;
+use std::future::pending;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
+use spotter::backfill::{Backfill, Pace, Round, Scope};
+use spotter::classifier::Model;
+use spotter::decode::Limits;
+use spotter::event::make::EventName;
+use spotter::filter::Filter;
+use spotter::local::{Attributes, Condition, Credentials, Endpoint, Store, client};
+use spotter::objects::{Objects, Pinned, S3Objects};
+use spotter::pipeline::{Outcome, Pipeline, Steps};
+use spotter::records::Records;
+use spotter::records::embedded::Embedded;
+
+type Failure = Box<dyn Error + Send + Sync>;
+
+const BUCKET: &str = "pictures";
+const MAX_BYTES: u64 = 1_000_000;
+/// The bucket is walked in so many parts, each by both: what else the machine does meets both.
+const PARTS: usize = 20;
+
+fn main() -> Result<(), Failure> {
+    // Cargo adds `--bench`.
+    let mut numbers = std::env::args().skip(1).filter_map(|argument| argument.parse::<usize>().ok());
+    let objects = numbers.next().unwrap_or(10_000).max(PARTS);
+    let at_once = numbers.next().unwrap_or(32);
+    // Loading is not what is measured: where there is a disk in memory, no flush is waited for.
+    let memory = Path::new("/dev/shm");
+    let store = if memory.is_dir() { tempfile::tempdir_in(memory)? } else { tempfile::tempdir()? };
+    let records = tempfile::tempdir()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(measure(objects, at_once, store.path(), records.path()))
+}
+
+async fn measure(objects: usize, at_once: usize, store: &Path, records: &Path) -> Result<(), Failure> {
+    let started = Instant::now();
+    let store = Store::open(store)?;
+    load(&store, objects).await?;
+    println!("{objects} PNGs of 28x28 loaded in {:.0} s", started.elapsed().as_secs_f64());
+    let credentials = Credentials::random()?;
+    let address = serve(store, credentials.clone())?;
+    let s3: Arc<dyn Objects> = Arc::new(S3Objects::new(client(&format!("http://{address}"), &credentials)));
+    let records: Arc<dyn Records> = Arc::new(Embedded::open(&records.join("records.sqlite"))?);
+    let model = Arc::new(Model::embedded()?);
+    let pipeline = Pipeline::new(s3.clone(), records.clone(), model.clone(), Limits::default(), MAX_BYTES);
+
+    let (mut bare, mut filled, mut ratios, mut steps) = (Duration::ZERO, Duration::ZERO, Vec::new(), Steps::default());
+    for part in 0..PARTS {
+        let backfill = Backfill {
+            objects: s3.clone(),
+            records: records.clone(),
+            model: model.id(),
+            bucket: BUCKET.into(),
+            prefix: format!("{part:02}/"),
+            filter: Filter::default(),
+            pace: Pace::new(at_once),
+        };
+        let keys: Vec<String> = (0..objects).filter(|at| at % PARTS == part).map(key).collect();
+        let (got, done) = if part % 2 == 0 {
+            let got = get(&*s3, &keys, at_once).await?;
+            (got, fill(&backfill, &pipeline, keys.len(), &mut steps).await?)
+        } else {
+            let done = fill(&backfill, &pipeline, keys.len(), &mut steps).await?;
+            (get(&*s3, &keys, at_once).await?, done)
+        };
+        ratios.push(got.as_secs_f64() / done.as_secs_f64());
+        bare += got;
+        filled += done;
+    }
+    ratios.sort_by(f64::total_cmp);
+    let rate = |time: Duration| objects as f64 / time.as_secs_f64();
+    println!("bare GET loop  {:6.0}/s", rate(bare));
+    println!("backfill       {:6.0}/s", rate(filled));
+    println!(
+        "ratio          {:.0} % (parts: {:.0} to {:.0} %, median {:.0} %)",
+        100.0 * rate(filled) / rate(bare),
+        100.0 * ratios[0],
+        100.0 * ratios[PARTS - 1],
+        100.0 * ratios[PARTS / 2]
+    );
+    let each = |step: Duration| step.as_secs_f64() * 1e3 / objects as f64;
+    println!(
+        "an object waits {:.1} ms to be fetched, {:.1} ms to be classified, {:.1} ms to be written, {at_once} at once",
+        each(steps.fetch),
+        each(steps.classify),
+        each(steps.write)
+    );
+    Ok(())
+}
+
+fn key(at: usize) -> String {
+    format!("{:02}/{at:06}.png", at % PARTS)
+}
+
+async fn load(store: &Store, objects: usize) -> Result<(), Failure> {
+    store.create_bucket(BUCKET)?;
+    for at in 0..objects {
+        let mut staging = store.stage(Default::default()).await?;
+        staging.write(&picture(at)?).await?;
+        let staged = staging.finish().await?;
+        let attributes = Attributes { content_type: Some("image/png".into()), ..Attributes::default() };
+        store.put(BUCKET, &key(at), &staged, &attributes, &Condition::Always, EventName::Put)?;
+    }
+    Ok(())
+}
+
+/// A stroke, dark on white, another each time: a one that leans, is moved and has a foot.
+fn picture(at: usize) -> Result<Vec<u8>, Failure> {
+    let mut random = fastrand::Rng::with_seed(at as u64);
+    let (left, lean) = (random.i32(9..18), random.i32(-4..5));
+    let mut pixels = vec![255u8; 28 * 28];
+    for y in 4..24 {
+        let x = left + lean * (24 - y) / 20;
+        for x in x..x + 3 {
+            pixels[(y * 28 + x) as usize] = random.u8(0..60);
+        }
+    }
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, 28, 28);
+    encoder.set_color(png::ColorType::Grayscale);
+    encoder.write_header()?.write_image_data(&pixels)?;
+    Ok(bytes)
+}
+
+/// On threads of its own, as another process would be.
+fn serve(store: Store, credentials: Credentials) -> Result<SocketAddr, Failure> {
+    let (told, address) = std::sync::mpsc::channel();
+    std::thread::spawn(move || -> Result<(), Failure> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+            let endpoint = Endpoint::start(store, listener, &credentials, Vec::new())?;
+            told.send(endpoint.address())?;
+            pending::<()>().await;
+            drop(endpoint);
+            Ok(())
+        })
+    });
+    Ok(address.recv()?)
+}
+
+async fn get(s3: &dyn Objects, keys: &[String], at_once: usize) -> Result<Duration, Failure> {
+    let started = Instant::now();
+    let gets = stream::iter(keys.to_vec()).map(|key| async move {
+        let pinned = Pinned { bucket: BUCKET.into(), key, version_id: None, etag: None };
+        s3.get(&pinned, MAX_BYTES).await
+    });
+    let got: Vec<_> = gets.buffer_unordered(at_once).try_collect().await?;
+    if got.len() == keys.len() { Ok(started.elapsed()) } else { Err("objects are missing".into()) }
+}
+
+async fn fill(backfill: &Backfill, pipeline: &Pipeline, objects: usize, sum: &mut Steps) -> Result<Duration, Failure> {
+    let started = Instant::now();
+    let round = Round { scope: Scope::Gaps { after: None }, limit: Duration::from_secs(60) };
+    let mut filled = backfill.fill(pipeline, round, pending().boxed());
+    let mut recorded = 0;
+    while let Some(object) = filled.try_next().await? {
+        let (_, handled) = object.handled.ok_or("it had a record")?;
+        recorded += usize::from(matches!(handled.outcome, Outcome::Recorded(_)));
+        sum.fetch += handled.steps.fetch;
+        sum.classify += handled.steps.classify;
+        sum.write += handled.steps.write;
+    }
+    if recorded == objects { Ok(started.elapsed()) } else { Err(format!("{recorded} of {objects}").into()) }
+}

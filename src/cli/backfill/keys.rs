@@ -1,0 +1,116 @@
+//! Objects by name, in and out: what `--failures` writes, `--keys` reads.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::backfill::Wanted;
+use crate::cli::failure::Failure;
+use crate::cli::object_url::PrefixUrl;
+use crate::event::ObjectEvent;
+
+/// A line of `--keys`; what else it says is not needed.
+#[derive(Deserialize)]
+struct Line {
+    bucket: Option<String>,
+    key: String,
+    size: Option<u64>,
+}
+
+/// The objects of `--keys`, all of them before anything is done.
+pub(super) fn read(
+    file: Option<&Path>,
+    failures: Option<&Path>,
+    place: &PrefixUrl,
+) -> Result<Option<Vec<Wanted>>, Failure> {
+    let Some(file) = file else { return Ok(None) };
+    if failures == Some(file) {
+        return Err(Failure::Usage(
+            "--keys and --failures name the same file: a run that is killed would lose it".into(),
+        ));
+    }
+    let mut text = String::new();
+    let read = match file.to_str() {
+        Some("-") => io::stdin().read_to_string(&mut text),
+        _ => File::open(file).and_then(|mut file| file.read_to_string(&mut text)),
+    };
+    read.map_err(|error| Failure::Failed(format!("{}: {error}", file.display())))?;
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    let keys = lines.map(|(at, line)| {
+        wanted(line, place).map_err(|problem| Failure::Failed(format!("{}:{}: {problem}", file.display(), at + 1)))
+    });
+    keys.collect::<Result<_, _>>().map(Some)
+}
+
+fn wanted(line: &str, PrefixUrl { bucket, prefix }: &PrefixUrl) -> Result<Wanted, String> {
+    let Line { bucket: named, key, size } = serde_json::from_str(line)
+        .map_err(|error| format!("not JSON with a \"key\", as --failures and --dry-run --json write it: {error}"))?;
+    let named = named.as_deref().unwrap_or(bucket);
+    if named != bucket || !key.starts_with(prefix.as_str()) || key.is_empty() {
+        return Err(format!("s3://{named}/{key} is not of s3://{bucket}/{prefix}"));
+    }
+    Ok(Wanted { key, size })
+}
+
+/// What could not be recorded, of the newest round.
+pub(super) struct Failures {
+    path: Option<PathBuf>,
+    file: Option<File>,
+}
+
+#[derive(Serialize)]
+struct Failed<'a> {
+    bucket: &'a str,
+    key: &'a str,
+    size: Option<u64>,
+    why: &'a str,
+}
+
+impl Failures {
+    /// Fails now rather than with the first failure.
+    pub(super) fn to(path: Option<PathBuf>) -> Result<Failures, Failure> {
+        let mut failures = Failures { path, file: None };
+        failures.begin()?;
+        Ok(failures)
+    }
+
+    /// Those of the round before are tried again in this one.
+    pub(super) fn begin(&mut self) -> Result<(), Failure> {
+        if let Some(path) = &self.path {
+            let made = File::create(path);
+            self.file = Some(made.map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))?);
+        }
+        Ok(())
+    }
+
+    /// A line at once: a run that is killed has said what failed.
+    pub(super) fn add(&mut self, event: &ObjectEvent, why: &str) -> Result<(), Failure> {
+        let Some(file) = &mut self.file else { return Ok(()) };
+        let ObjectEvent { bucket, key, size, .. } = event;
+        let mut line = serde_json::to_vec(&Failed { bucket, key, size: *size, why })?;
+        line.push(b'\n');
+        file.write_all(&line).map_err(|error| Failure::Failed(format!("--failures: {error}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_names_an_object_of_the_place() {
+        let place: PrefixUrl = "s3://b/in/".parse().unwrap();
+        let of = |line: &str| wanted(line, &place);
+        let seven = |size| Ok(Wanted { key: "in/7".into(), size });
+        assert_eq!(of(r#"{"key":"in/7"}"#), seven(None));
+        assert_eq!(of(r#"{"gap":"missing","bucket":"b","key":"in/7","etag":null,"size":3}"#), seven(Some(3)));
+        for other in [r#"{"key":"out/7"}"#, r#"{"bucket":"c","key":"in/7"}"#] {
+            assert!(of(other).unwrap_err().contains("is not of s3://b/in/"), "{other}");
+        }
+        for bad in ["in/7", "{}", r#"{"key":7}"#] {
+            assert!(of(bad).unwrap_err().contains("not JSON with a \"key\""), "{bad}");
+        }
+    }
+}

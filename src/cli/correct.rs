@@ -1,0 +1,60 @@
+//! `spotter correct`: what a picture shows, said by a person.
+
+use std::time::Instant;
+
+use clap::Args;
+
+use super::failure::Failure;
+use super::object_url::ObjectUrl;
+use super::output::{FormatArgs, Printer};
+use super::{home, times};
+use crate::ask;
+use crate::config::Settings;
+use crate::function::TIME_LIMIT;
+
+/// One more row beside the model's, of the version that the object is now: no model's answer changes, and `stats` knows
+/// how often it was right.
+#[derive(Debug, Args)]
+pub(super) struct Correct {
+    /// s3://bucket/key
+    object: ObjectUrl,
+    /// What the picture shows: a label of the model in use
+    #[arg(required_unless_present = "undo", conflicts_with = "undo")]
+    label: Option<String>,
+    /// Take back what was said before
+    #[arg(long)]
+    undo: bool,
+    /// Take a label that the model does not know
+    #[arg(long, conflicts_with = "undo")]
+    any_label: bool,
+    #[command(flatten)]
+    format: FormatArgs,
+}
+
+impl Correct {
+    pub(super) async fn run(self, settings: &Settings) -> Result<(), Failure> {
+        if let Some(label) = &self.label {
+            self.check(label, settings)?;
+        }
+        let records = home::records_to_ask(settings)?;
+        let ObjectUrl { bucket, key } = &self.object;
+        let deadline = Instant::now() + TIME_LIMIT;
+        let correction = ask::correct(&*records, bucket, key, self.label.as_deref(), times::now(), deadline).await?;
+        let mut printer = Printer::new(self.format.chosen())?;
+        printer.record(&correction)?;
+        printer.finish()
+    }
+
+    /// A typo would stay in every statistic.
+    fn check(&self, label: &str, settings: &Settings) -> Result<(), Failure> {
+        if self.any_label && !label.trim().is_empty() {
+            return Ok(());
+        }
+        let manifest = home::manifest(settings)?;
+        if manifest.labels.iter().any(|known| known == label) {
+            return Ok(());
+        }
+        let labels = manifest.labels.join(" ");
+        Err(Failure::Usage(format!("{} says {labels}; not '{label}' (--any-label takes it)", manifest.id())))
+    }
+}

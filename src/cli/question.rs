@@ -1,0 +1,116 @@
+//! The flags that say which records.
+
+use clap::Args;
+
+use super::failure::Failure;
+use super::home;
+use super::object_url::PrefixUrl;
+use super::times::PeriodArgs;
+use crate::ask::Question;
+use crate::config::Settings;
+use crate::record::Status;
+
+#[derive(Debug, Clone, Args)]
+pub(super) struct QuestionArgs {
+    /// s3://bucket or s3://bucket/prefix: only what is there
+    #[arg(value_name = "PLACE")]
+    place: Option<PrefixUrl>,
+    /// A label of the model, or unsure, rejected; with --status unsure, the best guess
+    #[arg(long)]
+    label: Option<String>,
+    /// classified, unsure, rejected, deleted or version_removed
+    #[arg(long, value_parser = status)]
+    status: Option<Status>,
+    /// At least so sure, from 0 to 1
+    #[arg(long, value_parser = confidence, value_name = "NUMBER")]
+    min_confidence: Option<f32>,
+    /// At most so sure, from 0 to 1
+    #[arg(long, value_parser = confidence, value_name = "NUMBER")]
+    max_confidence: Option<f32>,
+    /// Only keys that begin so, in any bucket or in PLACE
+    #[arg(long)]
+    prefix: Option<String>,
+    /// Deletes and removed versions instead
+    #[arg(long, conflicts_with_all = ["label", "model", "status", "min_confidence", "max_confidence"])]
+    deleted: bool,
+    /// As name/version, or human for corrections [default: the model in use]
+    #[arg(long)]
+    model: Option<String>,
+}
+
+impl QuestionArgs {
+    pub(super) fn question(self, period: PeriodArgs, settings: &Settings) -> Result<Question, Failure> {
+        if let (Some(label), None) = (&self.label, &self.model) {
+            check_label(label, settings)?;
+        }
+        let (bucket, place_prefix) = match self.place {
+            Some(PrefixUrl { bucket, prefix }) => (Some(bucket), Some(prefix).filter(|prefix| !prefix.is_empty())),
+            None => (None, None),
+        };
+        let prefix = match (place_prefix, self.prefix) {
+            (Some(place), Some(flag)) => {
+                return Err(Failure::Usage(format!("two prefixes, {place} and {flag}: leave one out")));
+            }
+            (place, flag) => place.or(flag),
+        };
+        // Deletes are no model's.
+        let model = if self.deleted { String::new() } else { home::model_id(self.model, settings)? };
+        Ok(Question {
+            model,
+            label: self.label,
+            status: self.status,
+            min_confidence: self.min_confidence,
+            max_confidence: self.max_confidence,
+            bucket,
+            prefix,
+            since: period.since,
+            until: period.until,
+            current: false,
+            seen: false,
+        })
+    }
+}
+
+/// A typo would only find nothing.
+fn check_label(label: &str, settings: &Settings) -> Result<(), Failure> {
+    let manifest = home::manifest(settings)?;
+    let statuses = [Status::Unsure, Status::Rejected].map(Status::as_str);
+    if statuses.contains(&label) || manifest.labels.iter().any(|known| known == label) {
+        return Ok(());
+    }
+    let (labels, statuses) = (manifest.labels.join(" "), statuses.join(", "));
+    Err(Failure::Usage(format!("{} says {labels}, or {statuses}; not {label}", manifest.id())))
+}
+
+fn status(text: &str) -> Result<Status, String> {
+    Status::parse(text).ok_or_else(|| {
+        let names = Status::ALL.map(Status::as_str);
+        format!("use one of {}", names.join(", "))
+    })
+}
+
+fn confidence(text: &str) -> Result<f32, String> {
+    match text.parse() {
+        Ok(number) if (0.0..=1.0).contains(&number) => Ok(number),
+        _ => Err("use a number from 0 to 1, as in 0.8".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn confidences_are_from_0_to_1() {
+        assert_eq!((confidence("0"), confidence("0.85"), confidence("1")), (Ok(0.0), Ok(0.85), Ok(1.0)));
+        for bad in ["", "-0.1", "1.01", "80%", "NaN", "inf", "0,8"] {
+            assert!(confidence(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn statuses_have_their_own_names() {
+        assert!(Status::ALL.into_iter().all(|is| status(is.as_str()) == Ok(is)));
+        assert!(status("unsur").is_err_and(|said| said.contains("unsure, rejected")));
+    }
+}
