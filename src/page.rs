@@ -17,6 +17,8 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{StatusCode, Uri};
 use axum::routing::{MethodRouter, get, post};
+#[cfg(feature = "cli")]
+use axum::serve::ListenerExt;
 use futures_util::future::BoxFuture;
 #[cfg(feature = "cli")]
 use tokio::net::TcpListener;
@@ -32,6 +34,7 @@ use crate::records::Records;
 mod about;
 mod answer;
 mod assets;
+mod corrections;
 pub mod function_url;
 mod guard;
 mod journey;
@@ -100,16 +103,19 @@ struct Shared {
 type Route = (&'static str, &'static str, MethodRouter<Arc<Shared>>);
 
 /// Every question of the API: method, path, who answers.
-fn api() -> [Route; 9] {
+fn api() -> [Route; 12] {
     [
         ("get", "/api/about", get(about::about)),
         ("get", "/api/records", get(rows::records)),
         ("get", "/api/object", get(rows::object)),
         ("get", "/api/stats", get(stats::stats)),
+        ("get", "/api/review", get(rows::review)),
+        ("get", "/api/diff", get(stats::diff)),
         ("get", "/api/journey", get(journey::journey)),
         ("get", "/api/live", get(live::live)),
         ("get", "/api/openapi.json", get(about::openapi)),
         ("post", "/api/uploads", post(uploads::upload)),
+        ("post", "/api/corrections", post(corrections::correct)),
         ("post", "/api/samples", post(samples::load)),
     ]
 }
@@ -141,6 +147,8 @@ pub async fn serve(
         shutdown.await;
         drop(stop);
     };
+    // Events are short: waiting for more to send only delays them.
+    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
     let graceful = axum::serve(listener, router).with_graceful_shutdown(ending);
     tokio::select! {
         ended = graceful.into_future() => ended,

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // a panic is a failed test
 
+mod corrections;
 mod guard;
 mod journey;
 mod openapi;
@@ -15,6 +16,10 @@ use spotter::event::Timestamp;
 use spotter::record::{Guess, Order, Reason, Record, Status};
 
 use crate::harness;
+use corrections::{
+    a_correction_is_one_more_row, the_least_confident_are_reviewed_first, two_models_are_compared,
+    what_cannot_be_corrected_is_said,
+};
 use guard::{
     a_home_that_is_away_is_said, a_token_is_asked_for_by_the_api_only, any_key_is_asked_for,
     every_answer_has_the_headers, other_hosts_are_refused, other_sites_may_not_post,
@@ -51,6 +56,10 @@ pub(crate) fn trials() -> Vec<Trial> {
         each_record_is_told_once_it_is_written,
         who_is_too_slow_is_told_so,
         answers_are_as_documented,
+        a_correction_is_one_more_row,
+        what_cannot_be_corrected_is_said,
+        the_least_confident_are_reviewed_first,
+        two_models_are_compared,
         it_stops_when_told,
         a_browser_uploads_and_hears_of_the_record,
         an_upload_is_what_was_announced,
@@ -152,6 +161,8 @@ async fn the_document_and_its_assets_are_static() {
     }
     let mut assets = 0;
     for word in document.body.split('"').filter(|word| word.starts_with("/assets/")) {
+        // One picture of a file with several.
+        let word = word.split('#').next().unwrap();
         let asset = site.get(word).await;
         assert_eq!(asset.status, 200, "{word}");
         let expected = match word.rsplit('.').next().unwrap() {
@@ -405,6 +416,9 @@ async fn answers_are_as_documented() {
         "/api/journey?bucket=pictures&key=8.bmp",
         "/api/journey?bucket=pictures&key=4.png",
         "/api/journey",
+        "/api/review",
+        "/api/diff?a=digits/1&b=digits/2",
+        "/api/diff",
     ] {
         let answer = site.get(way).await;
         document.check("get", way, answer.status, &answer.json());

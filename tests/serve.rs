@@ -1,7 +1,8 @@
 //! `spotter serve` as its users meet it: upload, ask, kill, start again.
 
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
@@ -27,6 +28,7 @@ pub fn trials() -> Vec<Trial> {
     vec![
         Trial::test("serve::an_upload_is_a_record", || on_runtime(upload_and_get())),
         Trial::test("serve::env_leads_there_and_ctrl_c_ends_it", || on_runtime(env_and_end())),
+        Trial::test("serve::the_page_has_samples_and_does_not_keep_it", || on_runtime(page_and_end())),
         Trial::test("serve::a_kill_loses_nothing", || on_runtime(kill())),
         Trial::test("serve::a_busy_folder_or_port_is_said", || on_runtime(busy())),
     ]
@@ -77,6 +79,27 @@ impl Served {
         Ok(())
     }
 
+    /// A request as the page makes it.
+    fn connect(&self, method: &str, path: &str, body: &str) -> Result<TcpStream, Failed> {
+        let host = self.page_url.trim_start_matches("http://");
+        let mut stream = TcpStream::connect(host)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        let length = body.len();
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {length}\r\n\
+             Content-Type: application/json\r\nOrigin: {}\r\n\r\n{body}",
+            self.page_url
+        )?;
+        Ok(stream)
+    }
+
+    fn ask(&self, method: &str, path: &str, body: &str) -> Result<String, Failed> {
+        let mut answer = String::new();
+        self.connect(method, path, body)?.read_to_string(&mut answer)?;
+        Ok(answer)
+    }
+
     pub fn client(&self, home: &TempDir) -> Result<Client, Failed> {
         Ok(client(&self.s3_url, &Credentials::load_or_create(&data(home))?))
     }
@@ -105,15 +128,43 @@ async fn upload_and_get() -> Result<(), Failed> {
     let get = spotter(&home).args(["get", "s3://pictures/a b+c/七.jpg", "--wait", "60s", "--json"]).output()?;
     let text = String::from_utf8_lossy(&get.stdout);
     assert!(text.contains("\"label\":\"7\""), "{text}");
-    let mut page = std::net::TcpStream::connect(served.page_url.trim_start_matches("http://"))?;
-    let host = served.page_url.trim_start_matches("http://");
-    std::io::Write::write_all(
-        &mut page,
-        format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").as_bytes(),
-    )?;
-    let mut html = String::new();
-    page.read_to_string(&mut html)?;
-    assert!(html.starts_with("HTTP/1.1 200") && html.contains("七.jpg"), "{html}");
+    let listed = served.ask("GET", "/api/records", "")?;
+    assert!(listed.starts_with("HTTP/1.1 200") && listed.contains("七.jpg"), "{listed}");
+    Ok(())
+}
+
+/// The page offers the samples, tells of each as it is recorded, and keeps nobody from ending the command.
+async fn page_and_end() -> Result<(), Failed> {
+    let home = TempDir::new()?;
+    let mut served = Served::start(&home)?;
+    assert!(served.ask("GET", "/", "")?.contains("<!doctype html>"));
+    let mut open = served.connect("GET", "/api/live", "")?;
+    let mut heard = String::new();
+    let mut hear = |what: &str, times: usize| -> Result<(), Failed> {
+        while heard.matches(what).count() < times {
+            let mut bytes = [0; 4_096];
+            let read = open.read(&mut bytes)?;
+            assert!(read > 0, "the stream ended: {heard}");
+            heard.push_str(&String::from_utf8_lossy(&bytes[..read]));
+        }
+        Ok(())
+    };
+    hear("text/event-stream", 1)?;
+    let loaded = served.ask("POST", "/api/samples", "{}")?;
+    assert!(loaded.contains("{\"uploaded\":17}"), "{loaded}");
+    hear("event: record", 17)?;
+
+    let ended = std::process::Command::new("kill").args(["-INT", &served.child.id().to_string()]).status()?;
+    assert!(ended.success());
+    let asked = Instant::now();
+    let code = loop {
+        if let Some(status) = served.child.try_wait()? {
+            break status.code();
+        }
+        assert!(asked.elapsed() < PATIENCE, "an open page keeps it from ending");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    assert_eq!(code, Some(0));
     Ok(())
 }
 

@@ -5,17 +5,13 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use futures_util::{StreamExt, TryStreamExt};
 use serde::Serialize;
 
 use super::Shared;
 use super::answer::{Failure, JSON, json, tagged};
-use crate::records::{self, Listing, RecordsError};
+use crate::ask;
 
 pub(super) const OPENAPI: &str = include_str!("openapi.json");
-
-/// Objects whose rows say which models there are: no home lists its models.
-const LOOKED_AT: usize = 20;
 
 #[derive(Serialize)]
 struct About<'a> {
@@ -35,7 +31,7 @@ pub(super) async fn about(State(shared): State<Arc<Shared>>, headers: HeaderMap)
     let page = &shared.page;
     let manifest = page.model.manifest();
     // The page opens also where the records are away: it says so when it asks for them.
-    let models = models(&shared).await.unwrap_or_else(|_| vec![shared.model.clone()]);
+    let models = ask::models(&*page.records, &shared.model).await.unwrap_or_else(|_| vec![shared.model.clone()]);
     let about = About {
         version: env!("CARGO_PKG_VERSION"),
         model: &shared.model,
@@ -49,31 +45,6 @@ pub(super) async fn about(State(shared): State<Arc<Shared>>, headers: HeaderMap)
         samples: page.samples.is_some(),
     };
     json(&headers, &about)
-}
-
-/// The served model, and those that saw the newest objects too.
-async fn models(shared: &Shared) -> Result<Vec<String>, RecordsError> {
-    let records = &*shared.page.records;
-    let listing = Listing {
-        model: shared.model.clone(),
-        label: None,
-        since: None,
-        until: None,
-        limit: LOOKED_AT,
-        seen: false,
-        after: None,
-    };
-    let mut models = vec![shared.model.clone()];
-    for row in records.list(&listing).await?.records {
-        let rows = records::history(records, &row.bucket, &row.key).take(LOOKED_AT);
-        for row in rows.try_collect::<Vec<_>>().await? {
-            if !row.model.is_empty() && !row.is_correction() && !models.contains(&row.model) {
-                models.push(row.model);
-            }
-        }
-    }
-    models[1..].sort();
-    Ok(models)
 }
 
 pub(super) async fn openapi(headers: HeaderMap) -> Response {

@@ -147,8 +147,11 @@ impl Journey {
         };
         let note = format!("{} × {} pixels", picture.width, picture.height);
         // People see it in its colours, whatever the model takes.
-        let original = decode(bytes, Channels::Rgb, limits).ok();
-        self.step("decode", took, Some(note), original.as_ref().or(Some(&picture)));
+        let colours = match picture.channels {
+            Channels::Luma => decode(bytes, Channels::Rgb, limits).ok(),
+            Channels::Rgb => None,
+        };
+        self.step("decode", took, Some(note), colours.as_ref().or(Some(&picture)));
 
         let started = Instant::now();
         let found = model.find(&picture);

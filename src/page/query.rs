@@ -19,6 +19,8 @@ pub(super) type Asked = Result<Query<Params>, QueryRejection>;
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Params {
     pub(super) model: Option<String>,
+    pub(super) a: Option<String>,
+    pub(super) b: Option<String>,
     pub(super) label: Option<String>,
     pub(super) status: Option<String>,
     pub(super) min_confidence: Option<String>,
@@ -51,6 +53,14 @@ impl Params {
         match (given(&self.bucket), given(&self.key)) {
             (Some(bucket), Some(key)) => Ok((bucket, key)),
             _ => Err(Failure::bad_request("Name the object: ?bucket=…&key=…")),
+        }
+    }
+
+    /// The two models that are compared.
+    pub(super) fn models(&self) -> Result<(&str, &str), Failure> {
+        match (given(&self.a), given(&self.b)) {
+            (Some(a), Some(b)) => Ok((a, b)),
+            _ => Err(Failure::bad_request("Name two models: ?a=name/1&b=name/2")),
         }
     }
 

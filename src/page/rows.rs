@@ -1,11 +1,11 @@
-//! Records as the API answers them: listings, one object's history.
+//! Records as the API answers them: listings, what to review, one object's history.
 
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, TryStreamExt};
 use serde::Serialize;
 
 use super::Shared;
@@ -18,8 +18,6 @@ use crate::records::{self, Records, RecordsError};
 
 /// Changes of one object in one answer.
 const HISTORY: usize = 200;
-/// Objects whose rows are read at once.
-const AT_ONCE: usize = 16;
 
 /// A record, and what else is asked of it. A field that is not asked for is not there; `Some(None)` is `null`.
 #[derive(Serialize)]
@@ -36,6 +34,10 @@ pub(super) struct Row {
 impl Row {
     pub(super) fn new(record: Record) -> Row {
         Row { record, seen: None, corrected: None }
+    }
+
+    fn corrected(self, label: Option<String>) -> Row {
+        Row { corrected: Some(label), ..self }
     }
 
     /// With the model's input as a PNG, in base64.
@@ -67,17 +69,28 @@ pub(super) async fn records(
 }
 
 /// Each with what people say of it.
-pub(super) async fn rows(records: &dyn Records, found: Vec<Record>, seen: bool) -> Result<Vec<Row>, RecordsError> {
-    let rows = stream::iter(found).map(|record| async move {
-        let corrected = corrected(records, &record).await?;
-        let row = if seen { Row::new(record).with_seen() } else { Row::new(record) };
-        Ok(Row { corrected: Some(corrected), ..row })
-    });
-    rows.buffered(AT_ONCE).try_collect().await
+async fn rows(records: &dyn Records, found: Vec<Record>, seen: bool) -> Result<Vec<Row>, RecordsError> {
+    let said = ask::labels_by_people(records, &found).await?;
+    let row = |record| if seen { Row::new(record).with_seen() } else { Row::new(record) };
+    Ok(found.into_iter().zip(said).map(|(record, said)| row(record).corrected(said)).collect())
 }
 
-async fn corrected(_records: &dyn Records, _of: &Record) -> Result<Option<String>, RecordsError> {
-    Ok(None)
+#[derive(Serialize)]
+struct Reviewed {
+    records: Vec<Row>,
+}
+
+pub(super) async fn review(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    asked: Asked,
+) -> Result<Response, Failure> {
+    let params = Params::of(asked)?;
+    let (model, limit) = (params.model(&shared.model), params.limit(50, 500)?);
+    let found = ask::review(&*shared.page.records, model, limit).await?;
+    // Nobody said anything of these: that is what they were chosen by.
+    let records = found.into_iter().map(|record| Row::new(record).with_seen().corrected(None)).collect();
+    json(&headers, &Reviewed { records })
 }
 
 #[derive(Serialize)]
@@ -99,8 +112,20 @@ pub(super) async fn object(
     let mut history: Vec<Record> = records::history(records, bucket, key).take(HISTORY + 1).try_collect().await?;
     let more = history.len() > HISTORY;
     history.truncate(HISTORY);
-    let current = records::get(records, bucket, key, &shared.model).await?;
-    let current = rows(records, current.into_iter().collect(), true).await?.pop();
-    let history = rows(records, history, true).await?;
+    let current = match records::get(records, bucket, key, &shared.model).await? {
+        Some(record) => {
+            let said = ask::label_by_people(records, &record).await?;
+            Some(Row::new(record).with_seen().corrected(said))
+        }
+        None => None,
+    };
+    let said: Vec<Option<String>> = history.iter().map(|row| said_of(row, &history)).collect();
+    let history = history.into_iter().zip(said).map(|(row, said)| Row::new(row).with_seen().corrected(said)).collect();
     json(&headers, &Object { current, history, more })
+}
+
+/// What people say of the version of `row`, from the rows of its object.
+fn said_of(row: &Record, history: &[Record]) -> Option<String> {
+    let of_version = history.iter().filter(|other| other.order == row.order && other.is_correction()).cloned();
+    records::correction_of(of_version, &row.order)?.label
 }

@@ -161,7 +161,7 @@ pub(super) async fn other_sites_may_not_post() {
     let (json, port) = ("Content-Type: application/json\r\n", site.port());
     let post = async |headers: String| site.post_as("/api/uploads", &headers, &sent).await.status;
     assert_eq!(post(json.to_owned()).await, 200);
-    assert_eq!(post("Content-Type: Application/JSON ; charset=utf-8\r\n".to_owned()).await, 200);
+    assert_eq!(post("Content-Type: Application/JSON; charset=utf-8\r\n".to_owned()).await, 200);
     for origin in [format!("http://127.0.0.1:{port}"), format!("http://localhost:{port}")] {
         assert_eq!(post(format!("{json}Origin: {origin}\r\n")).await, 200, "{origin}");
     }
