@@ -121,7 +121,10 @@ impl Settings {
             eventbridge_keys: choice(&get, EVENTBRIDGE_KEYS, &keys)?.unwrap_or_default(),
             s3: S3Settings {
                 path_style: choice(&get, S3_ADDRESSING, &[("path", true), ("virtual", false)])?,
-                endpoint_in_env: ENDPOINTS.into_iter().find_map(&get).map(|url: OsString| url.to_string_lossy().into_owned()),
+                endpoint_in_env: ENDPOINTS
+                    .into_iter()
+                    .find_map(&get)
+                    .map(|url: OsString| url.to_string_lossy().into_owned()),
                 ..S3Settings::default()
             },
             limits: number(&get, MAX_PIXELS)?.map_or_else(Limits::default, |pixels| Limits { pixels }),

@@ -13,7 +13,8 @@ use spotter::event::EventBridgeKeys;
 use spotter::filter::{Filter, Glob};
 use spotter::function::Function;
 use spotter::objects::{
-    FetchError, Head, ListAfter, ListedPage, Object, Objects, Pinned, Presigned, S3Objects, Tag, TagError, Tagged, Upload,
+    FetchError, Head, ListAfter, ListedPage, Object, Objects, Pinned, Presigned, S3Objects, Tag, TagError, Tagged,
+    Upload,
 };
 use spotter::pipeline::{Outcome, Pipeline};
 use spotter::record::{Reason, Record};

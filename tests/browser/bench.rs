@@ -22,6 +22,7 @@ use crate::serve::Served;
 pub(super) const BUCKET: &str = "pictures";
 /// Names the folder for the README's screenshots; nobody wants them where it is not set.
 pub(super) const SCREENSHOTS: &str = "SPOTTER_SCREENSHOTS";
+const NETWORK_CHANGED: &str = "ERR_NETWORK_CHANGED";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) struct Bench {
@@ -62,7 +63,17 @@ fn said(panic: &(dyn std::any::Any + Send)) -> String {
 
 impl Bench {
     pub(super) async fn open(&self, query: &str) -> Result<(), Failed> {
-        self.browser.client.goto(&format!("{}/{query}", self.served.page_url)).await?;
+        let url = format!("{}/{query}", self.served.page_url);
+        let mut opened = self.browser.client.goto(&url).await;
+        // A container that starts or ends elsewhere on the machine is a new network to the browser.
+        for _ in 0..5 {
+            match &opened {
+                Err(error) if error.to_string().contains(NETWORK_CHANGED) => {}
+                _ => break,
+            }
+            opened = self.browser.client.goto(&url).await;
+        }
+        opened?;
         self.until("document.readyState === 'complete' && document.getElementById('live').textContent !== ''").await?;
         Ok(())
     }
@@ -190,7 +201,9 @@ impl Bench {
     /// The same, and the URL of every request.
     pub(super) async fn complaints_and_requests(&self) -> Result<(Vec<String>, Vec<String>), Failed> {
         let severe = |entry: &Value| (entry["level"] == "SEVERE").then(|| entry["message"].to_string());
-        let mut complaints: Vec<String> = self.browser.log("browser").await?.iter().filter_map(severe).collect();
+        let said = self.browser.log("browser").await?;
+        let of_page = |complaint: &String| !complaint.contains(NETWORK_CHANGED);
+        let mut complaints: Vec<String> = said.iter().filter_map(severe).filter(of_page).collect();
         let mut requests = Vec::new();
         for entry in self.browser.log("performance").await? {
             let event: Value = serde_json::from_str(entry["message"].as_str().unwrap_or_default())?;

@@ -155,10 +155,10 @@ pub(super) async fn an_object_has_its_history(bench: &mut Bench) -> Result<(), F
     assert_eq!(commands[1], format!("spotter get {quoted}"));
     assert!(commands[2].contains(r#"key = 'a b/it''s "mine".png'"#), "{}", commands[2]);
 
-    // Closed and gone back to, without a reload.
+    // Closing goes back; forward opens it again, without a reload.
     bench.press([fantoccini::key::Key::Escape.into()]).await?;
     bench.until("!document.querySelector('dialog#object').open && !location.search.includes('object')").await?;
-    bench.browser.client.back().await?;
+    bench.browser.client.forward().await?;
     bench.until("document.querySelector('dialog#object').open").await?;
     bench.browser.client.refresh().await?;
     bench.until("document.querySelector('dialog#object').open && document.querySelectorAll('#history tbody tr').length === 3").await?;
