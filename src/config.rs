@@ -144,7 +144,7 @@ impl Settings {
 
 /// Whether a terminal may be written to in colours: <https://no-color.org>, and no `TERM=dumb`.
 pub fn colours_wanted() -> bool {
-    colours(|name| std::env::var_os(name))
+    colours(std::env::var_os)
 }
 
 fn colours(variables: impl Variables) -> bool {

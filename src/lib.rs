@@ -21,6 +21,8 @@ pub mod config;
 pub mod decode;
 pub mod encoding;
 pub mod event;
+#[cfg(feature = "cli")]
+pub mod export;
 pub mod filter;
 pub mod function;
 #[cfg(feature = "cli")]

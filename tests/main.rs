@@ -11,6 +11,7 @@ mod cli;
 mod cloud;
 mod convergence;
 mod events;
+mod export;
 mod filters;
 mod function;
 mod function_url;
@@ -38,6 +39,7 @@ fn main() -> std::process::ExitCode {
     trials.extend(cli::trials());
     trials.extend(convergence::trials());
     trials.extend(events::trials());
+    trials.extend(export::trials());
     trials.extend(filters::trials());
     trials.extend(function::trials());
     trials.extend(function_url::trials());

@@ -315,12 +315,12 @@ fn page_answers(stack: &Stack, name: &str, bucket: &str, key: &str) -> Result<()
     let correction = serde_json::json!({ "bucket": bucket, "key": key, "label": "3" });
     let corrected = page.post("/api/corrections", &correction)?;
     assert_eq!((corrected.status, &corrected.json()?["label"]), (201, &"3".into()), "{}", corrected.body);
-    assert_eq!(page.with("origin", "https://example.com").post("/api/corrections", &correction)?.status, 403);
 
     let picture = sample("8.bmp")?;
     let upload = serde_json::json!({ "key": "drawn/8 ü.bmp", "size": picture.len(), "content_type": "image/bmp" });
     let ticket = page.post("/api/uploads", &upload)?;
     let ticket = ticket.json()?;
+    assert_eq!(ticket["headers"], serde_json::json!({ "content-type": "image/bmp" }));
     let signed = ticket["url"].as_str().ok_or_else(|| format!("no ticket: {ticket}"))?;
     let (bucket_host, way) =
         signed.split_once("//").and_then(|(_, rest)| rest.split_once('/')).ok_or("the ticket's URL is none")?;

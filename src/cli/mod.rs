@@ -6,6 +6,7 @@ mod correct;
 mod demo;
 mod env;
 mod event;
+mod export;
 mod failure;
 mod filter;
 mod get;
@@ -86,6 +87,8 @@ enum Command {
     Stats(stats::Stats),
     /// Say what a picture shows in truth
     Correct(correct::Correct),
+    /// Records as a Parquet, CSV or JSON Lines file
+    Export(export::Export),
     /// Record what is in a bucket and not in the records, without events
     Backfill(backfill::Backfill),
     /// Handle an event from a file, as the function would
@@ -169,6 +172,7 @@ async fn run(globals: Globals, command: Command) -> Result<(), Failure> {
         Command::Watch(watch) => watch.run(&settings).await,
         Command::Stats(stats) => stats.run(&settings).await,
         Command::Correct(correct) => correct.run(&settings).await,
+        Command::Export(export) => export.run(&settings).await,
         Command::Backfill(backfill) => backfill.run(settings).await,
         Command::Invoke(invoke) => invoke.run(settings).await,
         Command::Event(event) => event.run(&settings).await,

@@ -101,9 +101,9 @@ mod tests {
     fn the_first_rows_say_how_wide_columns_are() {
         let mut table = Table { fits: 2, ..Table::new(&["OBJECT", "STATUS"]) };
         assert_eq!(printed(&mut table, &[["a", "unsure"]]), "", "it waits for the second");
-        let head = "OBJECT    STATUS\na         unsure\nlonger 字  rejected\n";
+        let head = "OBJECT     STATUS\na          unsure\nlonger 字  rejected\n";
         assert_eq!(printed(&mut table, &[["longer 字", "rejected"]]), head);
-        assert_eq!(printed(&mut table, &[["b", "x"], ["the longest", "y"]]), "b         x\nthe longest  y\n");
+        assert_eq!(printed(&mut table, &[["b", "x"], ["the longest", "y"]]), "b          x\nthe longest  y\n");
         let mut out = Vec::new();
         table.flush(&mut out).unwrap();
         assert_eq!(out, b"");

@@ -44,8 +44,9 @@ pub(super) async fn put(client: &Client, upload: &Upload, valid: Duration) -> Re
     // A length and a type that are signed are the only ones that are taken.
     let request = client.put_object().bucket(bucket).key(key).content_length(length).content_type(content_type);
     let signed = request.presigned(valid).await.map_err(|error| refused(causes(&error)))?;
-    let by_itself = |name: &str| name.eq_ignore_ascii_case("content-length") || name.eq_ignore_ascii_case("host");
-    let headers = signed.headers().filter(|(name, _)| !by_itself(name));
+    // In Lambda the SDK adds its own invocation's trace, unsigned, which is none of the browser's business.
+    let not_sent = ["content-length", "host", "x-amzn-trace-id"];
+    let headers = signed.headers().filter(|(name, _)| !not_sent.iter().any(|known| name.eq_ignore_ascii_case(known)));
     let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     Ok(Presigned { method: "PUT", url: signed.uri().to_owned(), headers })
 }

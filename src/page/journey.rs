@@ -112,14 +112,13 @@ impl Journey {
                 self.step("fetch", took, Some(note), None);
                 return Ok(Some(bytes));
             }
-            Err(FetchError::Superseded(why)) => ("superseded", why),
-            Err(error @ FetchError::Gone { .. }) => ("superseded", error.to_string()),
+            Err(gone @ (FetchError::Superseded(_) | FetchError::Gone { .. })) => ("superseded", gone.to_string()),
             Err(FetchError::TooLarge { head, max_bytes }) => {
                 let Verdict { why, .. } = record::too_large(head.size, max_bytes);
                 (Reason::TooLarge.as_str(), why)
             }
             Err(FetchError::Unaddressable(why)) => (Reason::Unsupported.as_str(), why),
-            Err(FetchError::Overloaded(why) | FetchError::Retry(why)) => {
+            Err(FetchError::Retry(why) | FetchError::Overloaded(why)) => {
                 return Err(Failure::unavailable(format!("The object cannot be fetched now: {why}.")));
             }
         };

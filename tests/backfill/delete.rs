@@ -3,6 +3,7 @@
 use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::{FutureExt, StreamExt, TryStreamExt};
@@ -12,7 +13,8 @@ use spotter::backfill::Seen;
 use spotter::classifier::Model;
 use spotter::decode::Limits;
 use spotter::objects::{
-    FetchError, Head, ListAfter, ListedPage, Object, Objects, Pinned, S3Objects, Tag, TagError, Tagged,
+    FetchError, Head, ListAfter, ListedPage, Object, Objects, Pinned, Presigned, S3Objects, Tag, TagError, Tagged,
+    Upload,
 };
 use spotter::pipeline::{Outcome, Pipeline};
 use spotter::record::{Record, Status};
@@ -69,6 +71,10 @@ impl Objects for Busy {
 
     async fn tag(&self, pinned: &Pinned, tags: &[Tag]) -> Result<Tagged, TagError> {
         self.bucket.tag(pinned, tags).await
+    }
+
+    async fn presign(&self, upload: &Upload, valid: Duration) -> Result<Presigned, FetchError> {
+        self.bucket.presign(upload, valid).await
     }
 }
 
@@ -173,6 +179,10 @@ impl Objects for Stale {
 
     async fn tag(&self, pinned: &Pinned, tags: &[Tag]) -> Result<Tagged, TagError> {
         self.0.tag(pinned, tags).await
+    }
+
+    async fn presign(&self, upload: &Upload, valid: Duration) -> Result<Presigned, FetchError> {
+        self.0.presign(upload, valid).await
     }
 }
 

@@ -12,7 +12,8 @@ use spotter::backfill::{Backfill, Pace};
 use spotter::classifier::Model;
 use spotter::decode::Limits;
 use spotter::objects::{
-    FetchError, Head, ListAfter, ListedPage, Object, Objects, Pinned, S3Objects, Tag, TagError, Tagged,
+    FetchError, Head, ListAfter, ListedPage, Object, Objects, Pinned, Presigned, S3Objects, Tag, TagError, Tagged,
+    Upload,
 };
 use spotter::pipeline::{Outcome, Pipeline};
 use spotter::record::Record;
@@ -67,6 +68,10 @@ impl Objects for Narrow {
 
     async fn tag(&self, pinned: &Pinned, tags: &[Tag]) -> Result<Tagged, TagError> {
         self.bucket.tag(pinned, tags).await
+    }
+
+    async fn presign(&self, upload: &Upload, valid: Duration) -> Result<Presigned, FetchError> {
+        self.bucket.presign(upload, valid).await
     }
 }
 

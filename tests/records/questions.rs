@@ -14,6 +14,9 @@ use crate::harness::deadline;
 
 const NOON: Timestamp = Timestamp(1_795_226_584_567);
 const HOUR: i64 = 3_600_000;
+/// What a question's answers have in common.
+type Fits<'a> = Box<dyn Fn(&Record) -> bool + 'a>;
+
 const OTHER: &str = "digits/2";
 
 impl Home {
@@ -79,7 +82,7 @@ pub(super) async fn filters_and_pages_leave_out_what_differs(home: Arc<Home>) {
     let all = Question { model: MODEL.into(), seen: true, ..Question::default() };
     let is = |row: &Record| row.model == MODEL;
     let replaced = |row: &Record| rows.iter().any(|newer| newer.key == row.key && newer.order > row.order);
-    let questions: [(Question, Box<dyn Fn(&Record) -> bool>); 9] = [
+    let questions: [(Question, Fits<'_>); 9] = [
         (all.clone(), Box::new(is)),
         (Question { label: Some("1".into()), ..all.clone() }, Box::new(move |row| is(row) && row.listed_as() == "1")),
         (
