@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
+pub mod browser;
 pub mod cassandra;
 pub mod localstack;
 mod part;

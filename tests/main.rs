@@ -6,6 +6,7 @@
 mod architecture;
 mod ask;
 mod backfill;
+mod browser;
 mod cli;
 mod cloud;
 mod convergence;
@@ -34,6 +35,7 @@ fn main() -> std::process::ExitCode {
     trials.extend(architecture::trials());
     trials.extend(ask::trials());
     trials.extend(backfill::trials());
+    trials.extend(browser::trials());
     trials.extend(cli::trials());
     trials.extend(convergence::trials());
     trials.extend(events::trials());

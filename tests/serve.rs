@@ -35,16 +35,21 @@ pub fn trials() -> Vec<Trial> {
 }
 
 /// A running `serve` on ports of its own.
-struct Served {
+pub struct Served {
     child: Child,
-    s3_url: String,
-    page_url: String,
+    pub s3_url: String,
+    pub page_url: String,
 }
 
 impl Served {
-    fn start(home: &TempDir) -> Result<Served, Failed> {
+    pub fn start(home: &TempDir) -> Result<Served, Failed> {
+        Served::at(home, "0", "0")
+    }
+
+    /// On two ports; 0 is any free one.
+    fn at(home: &TempDir, port: &str, page_port: &str) -> Result<Served, Failed> {
         let mut child = spotter(home)
-            .args(["serve", "--port", "0", "--page-port", "0"])
+            .args(["serve", "--port", port, "--page-port", page_port])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()?;
@@ -58,6 +63,20 @@ impl Served {
         // Somebody must read on, or the pipe fills.
         std::thread::spawn(move || lines.for_each(drop));
         Ok(Served { child, s3_url, page_url })
+    }
+
+    pub fn stop(&mut self) -> Result<(), Failed> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// The same again, for whoever knows where it was.
+    pub fn restart(&mut self, home: &TempDir) -> Result<(), Failed> {
+        self.stop()?;
+        let port = |url: &str| url.rsplit(':').next().unwrap_or_default().to_owned();
+        *self = Served::at(home, &port(&self.s3_url), &port(&self.page_url))?;
+        Ok(())
     }
 
     /// A request as the page makes it.
@@ -81,7 +100,7 @@ impl Served {
         Ok(answer)
     }
 
-    fn client(&self, home: &TempDir) -> Result<Client, Failed> {
+    pub fn client(&self, home: &TempDir) -> Result<Client, Failed> {
         Ok(client(&self.s3_url, &Credentials::load_or_create(&data(home))?))
     }
 }
@@ -93,7 +112,7 @@ impl Drop for Served {
     }
 }
 
-fn data(home: &TempDir) -> std::path::PathBuf {
+pub fn data(home: &TempDir) -> std::path::PathBuf {
     home.path().join(".local/share/spotter")
 }
 
