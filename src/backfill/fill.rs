@@ -68,7 +68,7 @@ impl Backfill {
     ) -> BoxStream<'a, Result<Filled, BackfillError>> {
         let limit = round.limit;
         let candidates = self.candidates(round.scope).enumerate();
-        // An object has its turn before it is taken from the listing: what is taken is under way.
+        // What is taken waits for its turn; where the run is stopped then, it was not begun.
         let begun =
             candidates.then(move |(nth, candidate)| async move { Ok((nth, candidate?, self.pace.turn().await)) });
         let filled = begun.take_until(stop).map_ok(move |(nth, candidate, turn)| async move {

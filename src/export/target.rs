@@ -37,7 +37,7 @@ impl Target {
         // Beside it, because only within a file system is renaming one step.
         let mut unfinished = std::ffi::OsString::from(".");
         unfinished.push(name);
-        unfinished.push(format!(".{}.unfinished", std::process::id()));
+        unfinished.push(format!(".{:016x}.unfinished", fastrand::u64(..)));
         let path = becomes.with_file_name(unfinished);
         let file = File::options().write(true).create_new(true).open(&path)?;
         Ok(Target { file, unfinished: Some(Unfinished { path, becomes }) })

@@ -107,7 +107,7 @@ async fn duckdb_example() -> Result<(), Failed> {
     let bench = Bench::of(&hours.map(|(key, label, time)| classified(key, label, time))).await?;
     bench.run(&["export", "--output", "records.parquet"])?;
     let query = "import duckdb, sys; [print(*row) for row in duckdb.sql(open(sys.argv[1]).read()).fetchall()]";
-    let said = run(&bench, &["-c", query, &script("docs/examples/labels_by_hour.sql")])?;
+    let said = run(&bench, &["-c", query, &script("docs/exports/labels_by_hour.sql")])?;
     let expected = ["2026-11-20 23:00:00 7 1 0.912", "2026-11-21 00:00:00 3 1 0.912", "2026-11-21 00:00:00 7 2 0.912"];
     assert_eq!(said.lines().collect::<Vec<_>>(), expected);
     Ok(())
@@ -173,7 +173,7 @@ async fn training_set() -> Result<(), Failed> {
 
     let types = "import pyarrow.parquet as p; print(*p.read_schema('corrected.parquet').names[-3:])";
     assert_eq!(run(&bench, &["-c", types])?, "model_label corrected_at seen\n");
-    let said = run(&bench, &[&script("docs/examples/training_set.py"), "corrected.parquet", "training"])?;
+    let said = run(&bench, &[&script("docs/exports/training_set.py"), "corrected.parquet", "training"])?;
     assert_eq!(said, "6 pictures\n");
     let folder = bench.exports.path().join("training");
     let mut counts = Vec::new();
@@ -191,7 +191,7 @@ async fn accuracy_by_day() -> Result<(), Failed> {
     let counted = ask::stats(&Embedded::open(&bench.file())?, MODEL, None, None, By::Day).await?.accuracy;
     let by_day = counted.by_day.iter().map(|(day, of)| format!("{day} {} {}", of.checked, of.agreed));
     assert_eq!(by_day.collect::<Vec<_>>(), ["2026-11-20 4 3", "2026-11-21 3 1"]);
-    let said = run(&bench, &[&script("docs/examples/accuracy_by_day.py"), "corrected.parquet"])?;
+    let said = run(&bench, &[&script("docs/exports/accuracy_by_day.py"), "corrected.parquet"])?;
     let rows = said
         .lines()
         .filter(|line| line.contains("2026"))
