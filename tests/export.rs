@@ -224,8 +224,7 @@ async fn as_listed() -> Result<(), Failed> {
     let exported = bench.run(&[&["export", "-o", "sevens.jsonl"], arguments.as_slice()].concat())?;
     assert!(text(&exported.stderr).starts_with("2 records → sevens.jsonl ("), "{}", text(&exported.stderr));
     assert_eq!(text(&bench.read("sevens.jsonl")?), text(&listed.stdout));
-    let exported =
-        bench.run(&["export", "--status=unsure", "--max-confidence=0.5", "--bucket=pictures", "--prefix=uns"])?;
+    let exported = bench.run(&["export", "s3://pictures/uns", "--status=unsure", "--max-confidence=0.5"])?;
     assert_eq!(text(&exported.stderr), "1 record\n");
     Ok(())
 }
