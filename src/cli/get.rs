@@ -7,9 +7,9 @@ use clap::Args;
 use futures_util::TryStreamExt;
 
 use super::failure::Failure;
-use super::home;
 use super::object_url::ObjectUrl;
 use super::output::{FormatArgs, Printer, note, visible};
+use super::{home, question};
 use crate::ask;
 use crate::config::Settings;
 use crate::record::Record;
@@ -36,7 +36,7 @@ pub(super) struct Get {
     #[arg(long, requires = "purge")]
     yes: bool,
     /// As name/version [default: the model in use]
-    #[arg(long)]
+    #[arg(long, value_parser = question::model)]
     model: Option<String>,
     #[command(flatten)]
     format: FormatArgs,

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::failure::Failure;
 use super::output::{Format, FormatArgs, csv, note};
 use super::table::Table;
-use super::{home, times};
+use super::{home, question, times};
 use crate::ask::{self, Change, Compared};
 use crate::config::Settings;
 use crate::event::Timestamp;
@@ -37,8 +37,10 @@ const KINDS: usize = 10;
 #[derive(Debug, Args)]
 pub(super) struct Diff {
     /// As name/version
+    #[arg(value_parser = question::model)]
     a: String,
     /// As name/version
+    #[arg(value_parser = question::model)]
     b: String,
     #[command(flatten)]
     format: FormatArgs,

@@ -8,7 +8,7 @@ use super::object_url::PrefixUrl;
 use super::times::PeriodArgs;
 use crate::ask::Question;
 use crate::config::Settings;
-use crate::record::Status;
+use crate::record::{HUMAN, Status};
 
 #[derive(Debug, Clone, Args)]
 pub(super) struct QuestionArgs {
@@ -34,7 +34,7 @@ pub(super) struct QuestionArgs {
     #[arg(long, conflicts_with_all = ["label", "model", "status", "min_confidence", "max_confidence"])]
     deleted: bool,
     /// As name/version, or human for corrections [default: the model in use]
-    #[arg(long)]
+    #[arg(long, value_parser = model_or_human)]
     model: Option<String>,
 }
 
@@ -89,6 +89,18 @@ fn status(text: &str) -> Result<Status, String> {
     })
 }
 
+/// A typo would only find nothing.
+pub(super) fn model(text: &str) -> Result<String, String> {
+    match text.split_once('/') {
+        Some((name, version)) if !name.is_empty() && !version.is_empty() => Ok(text.to_owned()),
+        _ => Err("write its name and version, as in digits/1".to_owned()),
+    }
+}
+
+fn model_or_human(text: &str) -> Result<String, String> {
+    if text == HUMAN { Ok(text.to_owned()) } else { model(text) }
+}
+
 fn confidence(text: &str) -> Result<f32, String> {
     match text.parse() {
         Ok(number) if (0.0..=1.0).contains(&number) => Ok(number),
@@ -105,6 +117,15 @@ mod tests {
         assert_eq!((confidence("0"), confidence("0.85"), confidence("1")), (Ok(0.0), Ok(0.85), Ok(1.0)));
         for bad in ["", "-0.1", "1.01", "80%", "NaN", "inf", "0,8"] {
             assert!(confidence(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn models_have_a_name_and_a_version() {
+        assert_eq!(model("digits/1").as_deref(), Ok("digits/1"));
+        assert_eq!(model_or_human("human").as_deref(), Ok("human"));
+        for bad in ["", "digits", "digits/", "/1", "human"] {
+            assert!(model(bad).is_err(), "{bad}");
         }
     }
 

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use clap::Args;
 
 use super::failure::Failure;
-use super::home;
 use super::output::{Format, FormatArgs, csv, line, table};
 use super::times::{self, PeriodArgs};
+use super::{home, question};
 use crate::ask::{self, By, Checked};
 use crate::config::Settings;
 use crate::event::Timestamp;
@@ -22,7 +22,7 @@ pub(super) struct Stats {
     #[arg(long, value_parser = by, value_name = "PERIOD")]
     by: Option<By>,
     /// As name/version [default: the model in use]
-    #[arg(long)]
+    #[arg(long, value_parser = question::model)]
     model: Option<String>,
     #[command(flatten)]
     format: FormatArgs,

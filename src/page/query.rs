@@ -17,6 +17,7 @@ pub(super) type Asked = Result<Query<Params>, QueryRejection>;
 
 /// All texts, so that what is wrong with one is said in our words. An empty one is none.
 #[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)] // a filter with a typo would filter nothing
 pub(super) struct Params {
     pub(super) model: Option<String>,
     pub(super) a: Option<String>,
