@@ -62,5 +62,5 @@ async fn save(bench: &Bench, folder: &Path, name: &str) -> Result<(), Failed> {
     let encoder = PngEncoder::new_with_quality(&mut bytes, CompressionType::Best, FilterType::Adaptive);
     encoder.write_image(&shot, shot.width(), shot.height(), ExtendedColorType::Rgb8)?;
     assert!(bytes.len() <= LARGEST, "{name}.png has {} bytes", bytes.len());
-    Ok(std::fs::write(folder.join(format!("{name}.png")), bytes)?)
+    Ok(std::fs::write(path, bytes)?)
 }
