@@ -56,16 +56,18 @@ async fn measure(objects: usize, at_once: usize, store: &Path, records: &Path) -
     let pipeline = Pipeline::new(s3.clone(), records.clone(), model.clone(), Limits::default(), MAX_BYTES);
 
     let (mut bare, mut filled, mut ratios, mut steps) = (Duration::ZERO, Duration::ZERO, Vec::new(), Steps::default());
+    // One of all parts: the first of them finds the pace, as a run does.
+    let mut backfill = Backfill {
+        objects: s3.clone(),
+        records: records.clone(),
+        model: model.id(),
+        bucket: BUCKET.into(),
+        prefix: String::new(),
+        filter: Filter::default(),
+        pace: Pace::new(at_once),
+    };
     for part in 0..PARTS {
-        let backfill = Backfill {
-            objects: s3.clone(),
-            records: records.clone(),
-            model: model.id(),
-            bucket: BUCKET.into(),
-            prefix: format!("{part:02}/"),
-            filter: Filter::default(),
-            pace: Pace::new(at_once),
-        };
+        backfill.prefix = format!("{part:02}/");
         let keys: Vec<String> = (0..objects).filter(|at| at % PARTS == part).map(key).collect();
         let (got, done) = if part % 2 == 0 {
             let got = get(&*s3, &keys, at_once).await?;

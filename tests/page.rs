@@ -18,7 +18,7 @@ use spotter::record::{Guess, Order, Reason, Record, Status};
 use crate::harness;
 use corrections::{
     a_correction_is_one_more_row, the_least_confident_are_reviewed_first, two_models_are_compared,
-    what_cannot_be_corrected_is_said,
+    what_cannot_be_corrected_is_said, what_was_replaced_meanwhile_is_not_corrected,
 };
 use guard::{
     a_home_that_is_away_is_said, a_token_is_asked_for_by_the_api_only, any_key_is_asked_for,
@@ -58,6 +58,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         answers_are_as_documented,
         a_correction_is_one_more_row,
         what_cannot_be_corrected_is_said,
+        what_was_replaced_meanwhile_is_not_corrected,
         the_least_confident_are_reviewed_first,
         two_models_are_compared,
         it_stops_when_told,

@@ -24,6 +24,8 @@ pub enum AskError {
     Unknown(String),
     #[error("{0} was deleted: there is nothing to correct")]
     Deleted(String),
+    #[error("{0} was replaced: what it is now has not been looked at")]
+    Replaced(String),
     #[error("nobody corrected {0}, or it was undone: there is nothing to undo")]
     NotCorrected(String),
     #[error(transparent)]
@@ -33,11 +35,14 @@ pub enum AskError {
 /// Writes down that the picture that an object is now shows `label`; `None` takes back what was said before. Gives
 /// back the correction that holds now, which is the one before if it said the same.
 ///
+/// `of` is the version that was looked at: if the object is another now, nothing is written.
+///
 /// `at` is when it was said. A clock that is behind that of who spoke before does not make the later word the earlier.
 pub async fn correct(
     records: &dyn Records,
     bucket: &str,
     key: &str,
+    of: Option<&Order>,
     label: Option<&str>,
     at: Timestamp,
     deadline: Instant,
@@ -46,6 +51,9 @@ pub async fn correct(
     let Some(newest) = records::newest(records, bucket, key).await? else { return Err(AskError::Unknown(object())) };
     if newest.status == Status::Deleted {
         return Err(AskError::Deleted(object()));
+    }
+    if of.is_some_and(|of| *of != newest.order) {
+        return Err(AskError::Replaced(object()));
     }
     let rows = down_to(records, bucket, key, &newest.order).await?;
     let said = rows.iter().filter(|row| row.order == newest.order).filter_map(Record::corrected_at).max();

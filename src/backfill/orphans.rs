@@ -37,8 +37,8 @@ impl Backfill {
             match self.objects.head(pinned).await {
                 Ok(_) => Ok(false),
                 Err(FetchError::Gone { .. } | FetchError::Superseded(_)) => Ok(true),
-                // The SDK asks for no such key, so its listing is all there is to know.
-                Err(FetchError::Unaddressable(_)) => Ok(true),
+                // The SDK asks for no such key, so nobody says that it is gone.
+                Err(FetchError::Unaddressable(_)) => Ok(false),
                 Err(error) => Err(error.into()),
             }
         };

@@ -107,8 +107,8 @@ struct Run {
     signals: Signals,
     failures: Failures,
     bookmark: Bookmark,
-    /// Keys that failed in the round before: their rows may be there, while what follows a record (tags, telling others)
-    /// is not done.
+    /// With `--every`, keys that failed and are left to the next round: their rows may be there, while what follows a
+    /// record (tags, telling others) is not done.
     failed: BTreeSet<String>,
 }
 
@@ -178,22 +178,29 @@ impl Backfill {
         if self.dry_run {
             return report::report(run, self.format.chosen(), tally).await;
         }
-        run.failures.begin()?;
         if !run.failed.is_empty() {
-            let keys = std::mem::take(&mut run.failed).into_iter().map(|key| Wanted { key, size: None }).collect();
+            run.failures.hold();
+            let keys = run.failed.iter().cloned().map(|key| Wanted { key, size: None }).collect();
             let mut again = Tally::default();
-            let ended = self.pass(run, Scope::Keys(keys), &mut again, None).await?;
+            let ended = self.pass(run, Scope::Keys(keys), &mut again, None).await;
             tally.add(again);
+            tally.leave(run.failed.len());
+            let ended = ended?;
             if ended != End::Whole {
                 return Ok(ended);
             }
         }
+        run.failures.begin()?;
         // Orphans are what a whole listing has not shown.
         if let (Scope::Gaps { after }, false, false) = (&mut scope, self.from_start, self.delete) {
             *after = run.bookmark.resume(&run.backfill).await?;
         }
         let mut seen = self.delete.then(Seen::default);
-        let ended = self.pass(run, scope, tally, seen.as_mut()).await?;
+        let ended = self.pass(run, scope, tally, seen.as_mut()).await;
+        if self.every.is_some() {
+            tally.leave(run.failed.len());
+        }
+        let ended = ended?;
         match seen {
             Some(seen) if ended == End::Whole => {
                 delete::delete(run, &seen.sorted(), !self.yes, self.quiet, tally).await
@@ -202,8 +209,8 @@ impl Backfill {
         }
     }
 
-    /// The objects of `scope`, until they are done or a signal comes: the first lets end what is under way, the second
-    /// does not.
+    /// The objects of `scope`, until they are done, the bucket or the records fail, or a signal comes: what is under way
+    /// then is finished, unless a signal comes after that.
     async fn pass(
         &self,
         run: &mut Run,
@@ -228,11 +235,21 @@ impl Backfill {
             })
             .boxed();
         let mut filled = backfill.fill(pipeline, Round { scope, limit: TIME_LIMIT }, stopped);
+        let (mut broken, mut interrupted) = (None::<Failure>, false);
         let mut tick = tokio::time::interval(TICK);
         loop {
             tokio::select! {
                 object = filled.try_next() => {
-                    let Some(object) = object? else { break };
+                    let object = match object {
+                        Ok(Some(object)) => object,
+                        Ok(None) => break,
+                        // What is under way may have its row, and nobody told of it. What else fails then is of the same.
+                        Err(error) => {
+                            broken.get_or_insert(error.into());
+                            stop.take().map(|stop| stop.send(()));
+                            continue;
+                        }
+                    };
                     if let Some(seen) = &mut seen {
                         seen.add(&backfill.bucket, &object.key);
                     }
@@ -240,16 +257,25 @@ impl Backfill {
                     progress.line(|| self.tell(&object))?;
                     low_water.ended(&object, why.is_some());
                     bookmark.keep(&low_water);
-                    if let (Some(why), Some((event, _))) = (why, &object.handled) {
-                        failures.add(event, why)?;
-                        failed.extend(self.every.map(|_| object.key));
+                    match (why, &object.handled) {
+                        (Some(why), Some((event, _))) => {
+                            failures.add(event, why)?;
+                            failed.extend(self.every.map(|_| object.key));
+                        }
+                        (None, Some(_)) => drop(failed.remove(&object.key)),
+                        // Of a record that is right nobody knows whether it was told.
+                        (_, None) => {}
                     }
                 }
                 total = &mut counting, if counts => progress.count(total),
                 _ = tick.tick() => progress.show(tally, backfill.pace.limit()),
                 () = signals.next() => match stop.take() {
-                    None => return Ok(End::Aborted),
+                    None => {
+                        broken.map(Failure::report);
+                        return Ok(End::Aborted);
+                    }
                     Some(stop) => {
+                        interrupted = true;
                         let _ = stop.send(());
                         progress.line(|| { note("finishing what is under way; again, and it ends at once"); Ok(()) })?;
                     }
@@ -262,7 +288,13 @@ impl Backfill {
             return Ok(End::Whole);
         }
         bookmark.keep_now(&low_water);
-        Ok(End::Stopped)
+        match broken {
+            Some(error) if !interrupted => Err(error),
+            broken => {
+                broken.map(Failure::report);
+                Ok(End::Stopped)
+            }
+        }
     }
 
     fn tell(&self, object: &Filled) -> Result<(), Failure> {

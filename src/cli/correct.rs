@@ -39,7 +39,8 @@ impl Correct {
         let records = home::records_to_ask(settings)?;
         let ObjectUrl { bucket, key } = &self.object;
         let deadline = Instant::now() + TIME_LIMIT;
-        let correction = ask::correct(&*records, bucket, key, self.label.as_deref(), times::now(), deadline).await?;
+        let correction =
+            ask::correct(&*records, bucket, key, None, self.label.as_deref(), times::now(), deadline).await?;
         let mut printer = Printer::new(self.format.chosen())?;
         printer.record(&correction)?;
         printer.finish()

@@ -7,13 +7,16 @@ use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::http::StatusCode;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
+use serde::de::{Deserializer, Error};
 
 use super::Shared;
 use super::answer::{Failure, sent};
 use super::query::now;
 use super::rows::Row;
 use crate::ask::{self, AskError};
+use crate::event::Timestamp;
+use crate::record::Order;
 
 /// A person waits for the answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -26,6 +29,26 @@ pub(super) struct Correction {
     /// `null` undoes; left out it is a mistake.
     #[serde(deserialize_with = "label_or_null")]
     label: Option<String>,
+    /// The version that was looked at.
+    of: Option<Version>,
+}
+
+/// As in a record's JSON.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Version {
+    seq: Option<String>,
+    #[serde(deserialize_with = "timestamp")]
+    event_time: Timestamp,
+    version: Option<String>,
+}
+
+fn timestamp<'de, D: Deserializer<'de>>(field: D) -> Result<Timestamp, D::Error> {
+    let text = String::deserialize(field)?;
+    // What RFC 3339 cannot say is printed so.
+    let outside = || text.strip_suffix(" ms")?.parse().ok().map(Timestamp);
+    let at = Timestamp::parse_rfc3339(&text).or_else(outside);
+    at.ok_or_else(|| D::Error::custom(format!("event_time '{text}' is no RFC 3339 time")))
 }
 
 fn label_or_null<'de, D: Deserializer<'de>>(field: D) -> Result<Option<String>, D::Error> {
@@ -37,7 +60,7 @@ pub(super) async fn correct(
     body: Result<Json<Correction>, JsonRejection>,
 ) -> Result<(StatusCode, Json<Row>), Failure> {
     let page = &shared.page;
-    let Correction { bucket, key, label } = sent(body)?;
+    let Correction { bucket, key, label, of } = sent(body)?;
     let labels = &page.model.manifest().labels;
     // A typo would stay in every statistic.
     if let Some(label) = label.as_ref().filter(|label| !labels.contains(label)) {
@@ -45,7 +68,13 @@ pub(super) async fn correct(
         return Err(Failure::bad_request(message));
     }
     let deadline = Instant::now() + PATIENCE;
-    let correction = ask::correct(&*page.records, &bucket, &key, label.as_deref(), now(), deadline).await?;
+    let of = of.map(|Version { seq, event_time, version }| Order {
+        seq: seq.unwrap_or_default(),
+        event_time,
+        version: version.unwrap_or_default(),
+    });
+    let (records, label) = (&*page.records, label.as_deref());
+    let correction = ask::correct(records, &bucket, &key, of.as_ref(), label, now(), deadline).await?;
     if let Some(live) = &page.live {
         // Whoever listens; nobody may.
         let _ = live.send(correction.clone());
@@ -58,7 +87,7 @@ impl From<AskError> for Failure {
         let status = match error {
             AskError::Records(error) => return error.into(),
             AskError::Unknown(_) => StatusCode::NOT_FOUND,
-            AskError::Deleted(_) | AskError::NotCorrected(_) => StatusCode::CONFLICT,
+            AskError::Deleted(_) | AskError::Replaced(_) | AskError::NotCorrected(_) => StatusCode::CONFLICT,
         };
         // A sentence begins with a capital, a URL does not.
         let why = error.to_string();

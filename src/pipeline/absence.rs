@@ -23,9 +23,11 @@ impl Pipeline {
         let (bucket, key) = (event.bucket.clone(), event.key.clone());
         way.doing = "reading what is known of it";
         let newest = records::newest(&*self.records, &bucket, &key).await.map_err(|error| way.unrecorded(&error))?;
-        let Some(newest) = newest.filter(|row| row.status != Status::Deleted) else {
-            return Ok(Outcome::Ignored("not known to be there"));
-        };
+        let Some(newest) = newest else { return Ok(Outcome::Ignored("not known to be there")) };
+        // Perhaps by an attempt before this one, of which nobody could be told. It is the same row.
+        if newest.status == Status::Deleted {
+            return Ok(self.write(newest, way).await);
+        }
         way.doing = "asking for it";
         let started = Instant::now();
         let head = self.objects.head(&Pinned { bucket, key, version_id: None, etag: None }).await;
@@ -33,8 +35,8 @@ impl Pipeline {
         let marker = match head {
             Ok(_) | Err(FetchError::TooLarge { .. }) => return Ok(Outcome::Ignored("it is there")),
             Err(FetchError::Gone { marker, .. }) => marker,
-            // The SDK asks for no such key, so that the listing lacks it is all there is to know.
-            Err(FetchError::Unaddressable(_)) => None,
+            // Nobody has said that it is gone.
+            Err(FetchError::Unaddressable(_)) => return Ok(Outcome::Ignored("it cannot be asked for")),
             Err(error) => return Err(way.refused(&error)),
         };
         Ok(self.write(record::of_absence(event, &newest, marker), way).await)

@@ -32,6 +32,7 @@ pub fn trials() -> Vec<Trial> {
         Trial::test("backfill::delete::without_sequencers_too", || on_runtime(without_sequencers())),
         Trial::test("backfill::delete::a_marker_that_is_removed_undeletes", || on_runtime(marker())),
         Trial::test("backfill::delete::an_observation_after_it_stands_above", || on_runtime(observed_again())),
+        Trial::test("backfill::delete::nobody_told_is_a_failure", || on_runtime(untold())),
         Trial::test("backfill::delete::the_command_asks_or_is_told_yes", || on_runtime(command())),
     ]
 }
@@ -236,6 +237,25 @@ async fn observed_again() -> Result<(), Failed> {
     cloud.put("a.png", &sample("1.png")?).await?;
     assert_eq!(run(&cloud, "").await?.len(), 1);
     assert_eq!(current(&cloud, "a.png").await?, (Status::Classified, Some("1".into())));
+    Ok(())
+}
+
+async fn untold() -> Result<(), Failed> {
+    let (cloud, home) = (Cloud::start().await?, TempDir::new()?);
+    for key in ["gone.png", "here.png"] {
+        cloud.put(key, &sample("1.png")?).await?;
+    }
+    assert_eq!(said(on(&home, &cloud, &["s3://demo"]))?.0, Some(0));
+    cloud.s3.delete_object().bucket(BUCKET).key("gone.png").send().await?;
+    let file = home.path().join("failed.jsonl");
+    let name = file.to_str().ok_or("no text")?;
+    let mut deaf = on(&home, &cloud, &["s3://demo", "--delete", "--yes", "--failures", name]);
+    deaf.env("SPOTTER_NOTIFY", "http://127.0.0.1:1/");
+    let (code, out, err) = said(deaf)?;
+    assert_eq!(code, Some(1), "{out}{err}");
+    assert!(err.contains("s3://demo/gone.png  failed: recorded, but http://127.0.0.1:1 could not be told"), "{err}");
+    assert!(out.contains("1 orphaned · 1 failed  "), "{out}");
+    assert!(std::fs::read_to_string(&file)?.contains("gone.png"));
     Ok(())
 }
 

@@ -24,6 +24,8 @@ pub fn trials() -> Vec<Trial> {
     vec![
         Trial::test("backfill::resume::after_ctrl_c_and_after_kill_9", || on_runtime(killed())),
         Trial::test("backfill::resume::the_second_ctrl_c_ends_it_at_once", || on_runtime(twice())),
+        Trial::test("backfill::resume::a_listing_that_breaks_off_lets_end_what_is_under_way", || on_runtime(broken())),
+        Trial::test("backfill::resume::what_failed_is_kept_until_it_is_done", || on_runtime(kept())),
     ]
 }
 
@@ -33,6 +35,8 @@ struct Wire {
     lists: Arc<AtomicUsize>,
     gets: Arc<AtomicUsize>,
     stalls: Arc<AtomicBool>,
+    /// Pages after the first one.
+    refuses_pages: Arc<AtomicBool>,
 }
 
 impl Wire {
@@ -44,11 +48,14 @@ impl Wire {
             lists: Arc::default(),
             gets: Arc::default(),
             stalls: Arc::default(),
+            refuses_pages: Arc::default(),
         };
         let (lists, gets, stalls) = (wire.lists.clone(), wire.gets.clone(), wire.stalls.clone());
+        let refuses_pages = wire.refuses_pages.clone();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(carry(client, upstream, lists.clone(), gets.clone(), stalls.clone()));
+                let (lists, gets) = (lists.clone(), gets.clone());
+                tokio::spawn(carry(client, upstream, lists, gets, stalls.clone(), refuses_pages.clone()));
             }
         });
         Ok(wire)
@@ -67,6 +74,7 @@ async fn carry(
     lists: Arc<AtomicUsize>,
     gets: Arc<AtomicUsize>,
     stalls: Arc<AtomicBool>,
+    refuses_pages: Arc<AtomicBool>,
 ) -> std::io::Result<()> {
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_bucket, mut to_bucket) = TcpStream::connect(upstream).await?.into_split();
@@ -78,7 +86,15 @@ async fn carry(
             return Ok(());
         }
         let line = bytes[..count].split(|&byte| byte == b'\r').next().unwrap_or_default();
-        let line = String::from_utf8_lossy(line);
+        let line = String::from_utf8_lossy(line).into_owned();
+        let is_later_page = line.contains("continuation-token=") || line.contains("start-after=");
+        if refuses_pages.load(SeqCst)
+            && is_later_page
+            && let Some(at) = line.find("list-type=2")
+        {
+            // Not what was signed: 403.
+            bytes[at + "list-type=".len()] = b'3';
+        }
         if line.contains("list-type=2") {
             lists.fetch_add(1, SeqCst);
         } else if line.starts_with("GET ") {
@@ -201,5 +217,69 @@ async fn twice() -> Result<(), Failed> {
     signal(&child, "-INT")?;
     until("it has ended", || child.try_wait().is_ok_and(|ended| ended.is_some())).await?;
     assert_eq!(child.wait()?.code(), Some(1));
+    Ok(())
+}
+
+async fn broken() -> Result<(), Failed> {
+    const PAGE: usize = 1_000;
+    let (cloud, home) = (Cloud::start().await?, TempDir::new()?);
+    for at in 0..PAGE + 10 {
+        cloud.put(&format!("{at:04}.bmp"), b"no picture").await?;
+    }
+    let wire = Wire::to(&cloud.url).await?;
+    let run = || -> Result<_, Failed> {
+        let mut command = on(&home, &cloud, &["s3://demo", "--quiet"]);
+        command.env("AWS_ENDPOINT_URL", format!("http://{}", wire.address));
+        Ok(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?)
+    };
+    wire.refuses_pages.store(true, SeqCst);
+    let child = run()?;
+    let output = tokio::task::spawn_blocking(|| child.wait_with_output()).await??;
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(1), "{out}{err}");
+    assert!(err.contains("s3://demo"), "{err}");
+    // All that was begun is done, is in the summary, and need not be looked at again.
+    let figures = "1,000 listed · 0 right · 1,000 missing · 0 stale · 1,000 recorded (1,000 rejected) · 0 failed";
+    assert!(out.starts_with(figures), "{out}{err}");
+    assert_eq!((rows(&home).await?, bookmark(&home)), (PAGE, Some(PAGE - 1)));
+
+    wire.refuses_pages.store(false, SeqCst);
+    let child = run()?;
+    let output = tokio::task::spawn_blocking(|| child.wait_with_output()).await??;
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(err.contains("going on after s3://demo/0999.bmp"), "{err}");
+    assert!(out.starts_with("10 listed · 0 right · 10 missing"), "{out}");
+    Ok(())
+}
+
+async fn kept() -> Result<(), Failed> {
+    const FAILED: usize = 3;
+    let (cloud, home) = (Cloud::start().await?, TempDir::new()?);
+    for at in 0..FAILED {
+        cloud.put(&format!("{at:04}.bmp"), &sample("8.bmp")?).await?;
+    }
+    let file = home.path().join("failed.jsonl");
+    let name = file.to_str().ok_or("no text")?;
+    let said_to = home.path().join("said");
+    let said = || std::fs::read_to_string(&said_to).unwrap_or_default();
+    let mut command = on(&home, &cloud, &["s3://demo", "--every", "1s", "--concurrency", "1", "--failures", name]);
+    command.env("SPOTTER_NOTIFY", "http://127.0.0.1:1/").stdout(std::fs::File::create(&said_to)?);
+    let mut child = command.stderr(Stdio::null()).spawn()?;
+    until("a first round", || said().contains(" 3 missing · 0 stale · 0 recorded · 3 retried · 3 failed")).await?;
+    // Their records are right, and nobody is told: they are failures still.
+    until("a second round", || {
+        said().contains("3 listed · 3 right · 0 missing · 0 stale · 0 recorded · 3 retried · 3 failed")
+    })
+    .await?;
+    // Wherever the next round is ended.
+    tokio::time::sleep(Duration::from_millis(1_300)).await;
+    signal(&child, "-INT")?;
+    until("it has ended", || child.try_wait().is_ok_and(|ended| ended.is_some())).await?;
+    let failed = std::fs::read_to_string(&file)?;
+    let keys: std::collections::BTreeSet<String> = failed
+        .lines()
+        .map(|line| Ok(serde_json::from_str::<Value>(line)?["key"].as_str().ok_or("no key")?.to_owned()))
+        .collect::<Result<_, Failed>>()?;
+    assert_eq!(keys.len(), FAILED, "{failed}");
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! What people say of pictures, and what two models do.
 
 use serde_json::{Value, json};
-use spotter::record::Record;
+use spotter::record::{Order, Record};
 
 use super::openapi::Document;
 use super::site::Site;
@@ -83,6 +83,33 @@ pub(super) async fn what_cannot_be_corrected_is_said() {
     let forgotten = site.post("/api/corrections", &json!({"bucket": "pictures", "key": "7.png"})).await;
     assert_eq!(forgotten.status, 422, "{}", forgotten.body);
     assert_eq!(object(&site, "7.png").await["history"].as_array().unwrap().len(), 1);
+}
+
+pub(super) async fn what_was_replaced_meanwhile_is_not_corrected() {
+    let site = Site::with([sighting(7, "7.png")]).await;
+    let seen = object(&site, "7.png").await["current"].take();
+    let of = json!({"seq": seen["seq"], "event_time": seen["event_time"], "version": seen["version"]});
+    let body = json!({"bucket": "pictures", "key": "7.png", "label": "1", "of": of});
+    assert_eq!(site.post("/api/corrections", &body).await.status, 201, "{body}");
+    site.write(&sighting(17, "7.png")).await;
+    let refused = site.post("/api/corrections", &body).await;
+    Document::of(&site).await.check("post", "/api/corrections", refused.status, &refused.json());
+    let sentence = "s3://pictures/7.png was replaced: what it is now has not been looked at.";
+    assert_eq!((refused.status, refused.error().as_str()), (409, sentence));
+    assert_eq!(object(&site, "7.png").await["current"]["corrected"], json!(null));
+
+    // What stores without sequencers and versions have is null in JSON.
+    let bare = sighting(8, "8.png");
+    let order = Order { seq: String::new(), version: String::new(), ..bare.order };
+    site.write(&Record { order, version_id: None, ..bare }).await;
+    let seen = object(&site, "8.png").await["current"].take();
+    assert_eq!((&seen["seq"], &seen["version"]), (&json!(null), &json!(null)));
+    let mut body = json!({"bucket": "pictures", "key": "8.png", "label": "1",
+        "of": {"seq": null, "event_time": seen["event_time"], "version": null}});
+    assert_eq!(site.post("/api/corrections", &body).await.status, 201, "{body}");
+    body["of"]["event_time"] = json!("yesterday");
+    let refused = site.post("/api/corrections", &body).await;
+    assert_eq!((refused.status, refused.error().contains("no RFC 3339 time")), (422, true), "{}", refused.body);
 }
 
 pub(super) async fn the_least_confident_are_reviewed_first() {

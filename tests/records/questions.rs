@@ -38,7 +38,7 @@ impl Home {
     }
 
     async fn correct(&self, key: &str, label: Option<&str>, at: Timestamp) -> Result<Record, AskError> {
-        ask::correct(&*self.records, "pictures", key, label, at, deadline()).await
+        ask::correct(&*self.records, "pictures", key, None, label, at, deadline()).await
     }
 
     async fn compared(&self) -> Vec<Compared> {

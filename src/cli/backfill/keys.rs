@@ -54,10 +54,12 @@ fn wanted(line: &str, PrefixUrl { bucket, prefix }: &PrefixUrl) -> Result<Wanted
     Ok(Wanted { key, size })
 }
 
-/// What could not be recorded, of the newest round.
+/// What could not be recorded, of the newest round and of what the round before left to it.
 pub(super) struct Failures {
     path: Option<PathBuf>,
     file: Option<File>,
+    /// Lines that the file has from the round before, while its objects are tried again.
+    held: Option<Vec<u8>>,
 }
 
 #[derive(Serialize)]
@@ -71,15 +73,21 @@ struct Failed<'a> {
 impl Failures {
     /// Fails now rather than with the first failure.
     pub(super) fn to(path: Option<PathBuf>) -> Result<Failures, Failure> {
-        let mut failures = Failures { path, file: None };
+        let mut failures = Failures { path, file: None, held: None };
         failures.begin()?;
         Ok(failures)
     }
 
-    /// Those of the round before are tried again in this one.
+    /// What the round before left is tried again, and stays in the file until [`Failures::begin`].
+    pub(super) fn hold(&mut self) {
+        self.held = Some(Vec::new());
+    }
+
+    /// The file is of this round from here on. It is not renamed into place, since it may be a pipe or a device.
     pub(super) fn begin(&mut self) -> Result<(), Failure> {
+        let held = self.held.take().unwrap_or_default();
         if let Some(path) = &self.path {
-            let made = File::create(path);
+            let made = File::create(path).and_then(|mut file| file.write_all(&held).map(|()| file));
             self.file = Some(made.map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))?);
         }
         Ok(())
@@ -91,6 +99,10 @@ impl Failures {
         let ObjectEvent { bucket, key, size, .. } = event;
         let mut line = serde_json::to_vec(&Failed { bucket, key, size: *size, why })?;
         line.push(b'\n');
+        if let Some(held) = &mut self.held {
+            held.extend(line);
+            return Ok(());
+        }
         file.write_all(&line).map_err(|error| Failure::Failed(format!("--failures: {error}")))
     }
 }

@@ -64,12 +64,17 @@ impl Tally {
         None
     }
 
-    /// What was done again of the round before; what failed again is looked at again.
+    /// What was done again of the round before; what failed again is among those that [`Tally::leave`] counts.
     pub(super) fn add(&mut self, again: Tally) {
         self.recorded += again.recorded;
         self.rejected += again.rejected;
         self.retried += again.retried;
         self.superseded += again.superseded;
+    }
+
+    /// So many are left to the next round, of whichever round they are.
+    pub(super) fn leave(&mut self, failed: usize) {
+        self.failed = failed as u64;
     }
 
     pub(super) fn summary(&self, dry_run: bool, took: Duration) -> String {
