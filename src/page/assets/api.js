@@ -13,6 +13,11 @@ export class ApiError extends Error {
     super(message);
     this.status = status;
   }
+
+  /** The question is wrong, and stays so: asking again is no use. */
+  get final() {
+    return this.status >= 400 && this.status < 500 && ![408, 429].includes(this.status);
+  }
 }
 
 export function onTokenNeeded(ask) {
@@ -32,7 +37,9 @@ export const api = {
   diff: (a, b, cursor, signal) => get("diff", { a, b, cursor }, signal),
   journey: (bucket, key, signal) => get("journey", { bucket, key }, signal),
   upload: (upload) => post("uploads", upload),
-  correct: (bucket, key, label) => post("corrections", { bucket, key, label }),
+  /** Of the version that the person saw: who sees another one has said nothing of it. */
+  correct: ({ bucket, key, seq, event_time, version }, label) =>
+    post("corrections", { bucket, key, label, of: { seq, event_time, version } }),
   samples: () => post("samples", {}),
 };
 

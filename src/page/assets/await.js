@@ -10,7 +10,7 @@ const LONG = 60_000; // ms, after which it is said that it takes long
 const TOO_LONG = 300_000; // ms, after which nobody looks any more
 
 /**
- * @typedef {{ bucket: string, key: string, known: Set<string>, since: number, slow: boolean,
+ * @typedef {{ bucket: string, key: string, etag: string | null, known: Set<string>, since: number, slow: boolean,
  *   found: (record: object) => void, late: () => void, lost: () => void }} Wait
  */
 
@@ -30,15 +30,16 @@ export async function knownOf(bucket, key) {
 }
 
 /**
- * @param {{ bucket: string, key: string }} object @param {object[]} known
+ * @param {{ bucket: string, key: string, etag: string | null }} object just put @param {object[]} known
  * @param {() => void} late called once, if it takes long
  * @returns {Promise<object | null>} the new row; null if none came within minutes
  */
-export function rowOf({ bucket, key }, known, late) {
+export function rowOf({ bucket, key, etag }, known, late) {
   return new Promise((resolve) => {
     const wait = {
       bucket,
       key,
+      etag,
       known: new Set(known.map(rowId)),
       since: Date.now(),
       slow: false,
@@ -51,15 +52,25 @@ export function rowOf({ bucket, key }, known, late) {
   });
 }
 
-onRecord((record) => {
-  for (const wait of waits) settle(wait, record);
-});
+onRecord(settle);
 
-function settle(wait, record) {
-  if (record.bucket !== wait.bucket || record.key !== wait.key) return;
-  if (correctionTime(record) !== null || record.status === "version_removed" || wait.known.has(rowId(record))) return;
-  waits.delete(wait);
-  wait.found(record);
+/** A row answers the upload it is of, and those before it: they were replaced. Without ETags any new row has to do. */
+function settle(record) {
+  if (correctionTime(record) !== null || record.status === "version_removed") return;
+  const same = [...waits].filter(
+    ({ bucket, key, known }) => bucket === record.bucket && key === record.key && !known.has(rowId(record)),
+  );
+  const meant = same.some(({ etag }) => etag) ? same.filter((wait) => isOf(record, wait)) : same;
+  const last = Math.max(...meant.map(({ since }) => since));
+  for (const wait of same.filter(({ since }) => since <= last)) {
+    waits.delete(wait);
+    wait.found(record);
+  }
+}
+
+/** A deletion has no ETag and may be older than the upload; after a minute it is all that there is. */
+function isOf(record, { etag, slow }) {
+  return record.etag === null ? slow : record.etag === etag;
 }
 
 async function look() {
@@ -74,7 +85,8 @@ async function look() {
 
 async function lookFor(wait) {
   try {
-    for (const record of await knownOf(wait.bucket, wait.key)) if (waits.has(wait)) settle(wait, record);
+    // The oldest first: each upload is to have its own row.
+    for (const record of (await knownOf(wait.bucket, wait.key)).reverse()) settle(record);
   } catch {
     // Live or the next look will tell; that Spotter does not answer is said elsewhere.
   }

@@ -4,7 +4,7 @@ import { objectUrl } from "./show.js";
 
 /** A letter that a terminal would act on, not take: controls, and what turns the text around. */
 // eslint-disable-next-line no-control-regex -- these are what it is about
-const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/;
+const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/;
 
 /** One word of a POSIX shell; with `$'…'` (bash, zsh, ksh) where a letter could not be pasted as it is. */
 export function shell(text) {

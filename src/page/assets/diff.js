@@ -75,6 +75,7 @@ export function startDiff(about, open) {
 
   byId("diff-more").addEventListener("click", () => more(next));
   onState((state, before) => {
+    if (state.view !== "diff") abort.abort(); // nobody looks: the search need not go on
     if (state.view === "diff" && ["view", "a", "b"].some((name) => state[name] !== before[name])) begin();
   });
   if (current().view === "diff") begin();

@@ -68,6 +68,7 @@ export function matches(record, state, servedModel) {
   if (removal ? status !== record.status : record.model !== (state.model || servedModel)) return false;
   if (status && record.status !== status) return false;
   if (label && (record.label !== label || (record.status !== "classified" && !status))) return false;
+  if ((state.min_confidence || state.max_confidence) && record.confidence === null) return false;
   if (state.min_confidence && !(record.confidence >= Number(state.min_confidence))) return false;
   if (state.max_confidence && !(record.confidence <= Number(state.max_confidence))) return false;
   if (state.bucket && record.bucket !== state.bucket) return false;

@@ -8,7 +8,7 @@ import { Pages } from "./pages.js";
 import { problem, solved } from "./problem.js";
 import { correctionTime, number, versionId } from "./show.js";
 import { change, current, FILTERS, onState, query } from "./state.js";
-import { tile } from "./tile.js";
+import { stepOf, tile } from "./tile.js";
 
 const TILE = 104; // px, at least
 const HEIGHT = 152; // px, as in style.css
@@ -16,6 +16,7 @@ const GAP = 8; // px
 const AROUND = 3; // rows of tiles kept above and below the window
 const TALLEST = 15e6; // px: Firefox cuts elements off at 17.9 million
 const PAUSE = 150; // ms between two looks at what came in
+const HELD = 1000; // rows that came in, before the listing is better begun anew
 
 /** @param {{ model: string }} about @param {(record: object) => void} open */
 export function startGallery(about, open) {
@@ -23,7 +24,7 @@ export function startGallery(about, open) {
   const count = byId("count");
   /** @type {Map<number, { record: object | null, item: HTMLElement }>} */
   const shown = new Map();
-  /** @type {object[]} rows that came in while somebody was further down */
+  /** @type {object[]} rows that came in while somebody was further down, the newest last */
   let held = [];
   let missed = false;
   let pages = begin();
@@ -152,21 +153,35 @@ export function startGallery(about, open) {
 
   function came(record) {
     if (correctionTime(record) !== null) return corrected(record);
-    if (!matches(record, current(), about.model)) return;
-    held.unshift(record);
+    if (pages.has(record)) return;
+    const state = current();
+    const fits = matches(record, state, about.model);
+    // Which rows are current only the server knows: one that came may put an end to another.
+    if (state.current ? fits || pages.names(record) : fits && held.length >= HELD) return again();
+    if (!fits || missed) return;
+    held.push(record);
+    adding ||= setTimeout(take, PAUSE);
+  }
+
+  function again() {
+    held = [];
+    missed = true;
     adding ||= setTimeout(take, PAUSE);
   }
 
   /** What came in goes to the top, but never moves what somebody is looking at. */
   function take() {
     adding = 0;
+    // A listing on its way is not broken off: while many rows come, none would arrive.
+    if (missed && pages.loading) return void (adding = setTimeout(take, PAUSE));
+    held = held.filter((record) => !pages.has(record));
     if (box.getBoundingClientRect().top < -HEIGHT) schedule();
     else showHeld();
   }
 
   function showHeld() {
     if (missed) return restart();
-    const rows = held.reverse();
+    const rows = held;
     held = [];
     const before = pages.length;
     if (!rows.every((record) => pages.add(record))) return restart();
@@ -197,18 +212,7 @@ export function startGallery(about, open) {
 
   function move(event) {
     if (!box.contains(document.activeElement)) return;
-    const page = Math.max(1, Math.floor(innerHeight / (HEIGHT + GAP)) - 1) * columns;
-    const steps = {
-      ArrowLeft: -1,
-      ArrowRight: 1,
-      ArrowUp: -columns,
-      ArrowDown: columns,
-      PageUp: -page,
-      PageDown: page,
-      Home: -Infinity,
-      End: Infinity,
-    };
-    const step = steps[event.key];
+    const step = stepOf(event.key, columns, Math.floor(innerHeight / (HEIGHT + GAP)));
     if (!step || event.ctrlKey || event.altKey || event.metaKey) return;
     event.preventDefault();
     const to = Math.min(pages.length - 1, Math.max(0, focused + step));
@@ -234,10 +238,7 @@ export function startGallery(about, open) {
     if (last) change({ until: new Date(Date.parse(last.event_time) + 1).toISOString() });
   });
   onRecord(came);
-  onMissed(() => {
-    missed = true;
-    adding ||= setTimeout(take, PAUSE);
-  });
+  onMissed(again);
   onState((state, before) => {
     const asked = ["model", ...FILTERS].some((name) => state[name] !== before[name]);
     if (asked) restart();

@@ -69,9 +69,11 @@ async function poll() {
         if (answer) {
           etag = answer.etag;
           const rows = answer.body.records.reverse();
-          if (first) for (const row of rows) seen.add(rowId(row));
-          else rows.forEach(publish);
+          // The first answer holds what came since the listing was read; whoever has a row already drops it.
+          const gap = !first && rows.length === NEWEST && rows.every((row) => !seen.has(rowId(row)));
+          if (gap) missers.forEach((listener) => listener());
           first = false;
+          rows.forEach(publish);
         }
         tell("live", "Live");
         solved("live");

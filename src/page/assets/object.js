@@ -6,6 +6,7 @@ import { byId, el, icon, picture, say } from "./dom.js";
 import { showJourney, showWaiting } from "./journey.js";
 import { labelButtons, markLabels } from "./labels.js";
 import { onRecord, publish } from "./live.js";
+import { problem } from "./problem.js";
 import {
   bytes,
   confidence,
@@ -14,11 +15,12 @@ import {
   objectUrl,
   parseObjectUrl,
   reasonText,
+  rowId,
   statusText,
-  versionId,
   visible,
 } from "./show.js";
 import { change, current, onState } from "./state.js";
+import { historyRow, newestFirst } from "./tile.js";
 
 /** @param {{ labels: string[] }} about */
 export function startObject(about) {
@@ -27,7 +29,14 @@ export function startObject(about) {
   byId("correct-labels").append(buttons);
   /** @type {{ bucket: string, key: string } | null} */
   let shown = null;
+  /** @type {object | null} The version that a person who corrects is looking at. */
+  let answered = null;
+  /** Rows of the history on the screen. */
+  let known = new Set();
   let abort = new AbortController();
+  let reading = new AbortController(); // the history, which is read more often than all the rest
+  /** One correction after the other: the last one is to win. */
+  let sending = Promise.resolve();
   let pushed = false; // the way back is the page as it was before
 
   function open({ bucket, key }) {
@@ -39,6 +48,8 @@ export function startObject(about) {
     abort.abort();
     abort = new AbortController();
     shown = object;
+    answered = null;
+    known = new Set();
     const { bucket, key } = object;
     byId("object-name").replaceChildren(
       el("span", { class: "bucket" }, `s3://${visible(bucket)}/`),
@@ -54,20 +65,25 @@ export function startObject(about) {
   }
 
   async function showHistory({ bucket, key }) {
-    const { signal } = abort;
+    reading.abort();
+    reading = new AbortController();
+    const { signal } = reading;
     try {
       const answer = await api.object(bucket, key, signal);
       if (signal.aborted) return;
+      known = new Set(answer.history.map(rowId));
       byId("now").replaceChildren(...now(answer));
       byId("history").tBodies[0].replaceChildren(...newestFirst(answer.history).map(historyRow));
       byId("history-more").hidden = !answer.more;
       const { current: record } = answer;
-      const answered = record && (record.status === "classified" || record.status === "unsure");
+      answered = record && (record.status === "classified" || record.status === "unsure") ? record : null;
       byId("correct").hidden = !answered;
       markLabels(buttons, record?.label, record?.corrected);
       byId("uncorrect").hidden = !answered || (record.corrected ?? null) === null;
     } catch (error) {
-      if (error.name !== "AbortError") say(byId("object-said"), error.message);
+      if (error.name === "AbortError") return;
+      byId("correct").hidden = true; // of another object, or of another version
+      say(byId("object-said"), error.message);
     }
   }
 
@@ -88,14 +104,20 @@ export function startObject(about) {
     }
   }
 
-  async function correct(label) {
-    const object = shown;
-    try {
-      publish(await api.correct(object.bucket, object.key, label));
-      say(byId("object-said"), label === null ? "The correction is undone." : `Kept: this is ${label}.`);
-    } catch (error) {
-      say(byId("object-said"), error.message);
-    }
+  function correct(label) {
+    const [object, record] = [shown, answered];
+    if (!object || !record) return;
+    sending = sending.then(async () => {
+      try {
+        publish(await api.correct(record, label));
+        if (object !== shown) return;
+        say(byId("object-said"), label === null ? "The correction is undone." : `Kept: this is ${label}.`);
+      } catch (error) {
+        if (object !== shown) return problem("correction", error);
+        if (error.status === 409) show(object); // it is another version now
+        say(byId("object-said"), error.message);
+      }
+    });
   }
 
   function copyButton([name, text]) {
@@ -114,11 +136,17 @@ export function startObject(about) {
 
   byId("uncorrect").addEventListener("click", () => correct(null));
   byId("object-close").addEventListener("click", () => dialog.close());
-  dialog.addEventListener("click", (event) => {
-    if (event.target === dialog) dialog.close(); // beside it
+  let beside = false; // its padding and its gaps are the dialog too, but not beside it
+  dialog.addEventListener("pointerdown", ({ target, clientX: x, clientY: y }) => {
+    const { left, right, top, bottom } = dialog.getBoundingClientRect();
+    beside = target === dialog && (x < left || x > right || y < top || y > bottom);
   });
+  // Not before the click: it would go to what is below.
+  dialog.addEventListener("click", () => beside && dialog.close());
   dialog.addEventListener("close", () => {
     abort.abort();
+    reading.abort();
+    beside = false;
     refocus(shown);
     shown = null;
     if (!current().object) return;
@@ -127,7 +155,7 @@ export function startObject(about) {
     pushed = false;
   });
   onRecord((record) => {
-    if (!shown || record.bucket !== shown.bucket || record.key !== shown.key) return;
+    if (!shown || record.bucket !== shown.bucket || record.key !== shown.key || known.has(rowId(record))) return;
     if (correctionTime(record) === null) show(shown);
     else showHistory(shown);
   });
@@ -206,41 +234,4 @@ function now({ current: record, history }) {
       }),
     ),
   ];
-}
-
-/** What people said of a version stands above what they said it of; their rows come in the order of their keys. */
-function newestFirst(history) {
-  const place = new Map();
-  for (const record of history) if (!place.has(versionId(record))) place.set(versionId(record), place.size);
-  const said = (record) => correctionTime(record) ?? "";
-  return [...history].sort((a, b) => {
-    const apart = place.get(versionId(a)) - place.get(versionId(b));
-    return apart || said(b).localeCompare(said(a));
-  });
-}
-
-function historyRow(record) {
-  const correction = correctionTime(record);
-  const words =
-    correction === null
-      ? statusText(record.status)
-      : record.status === "classified"
-        ? "corrected"
-        : "correction undone";
-  return el(
-    "tr",
-    { "data-status": record.status, "data-version": versionId(record) },
-    el("td", { class: "history-seen" }, correction === null ? picture(record.seen, "") : icon("person")),
-    el("td", {}, el("time", { datetime: correction ?? record.event_time }, moment(correction ?? record.event_time))),
-    el(
-      "td",
-      {},
-      el("span", { class: "status", "data-status": correction === null ? record.status : "corrected" }, words),
-      record.reason && el("span", { class: "why" }, ` ${reasonText(record.reason)}`),
-    ),
-    el("td", { class: "history-label" }, record.label === null ? "–" : visible(record.label)),
-    el("td", { class: "number" }, correction === null ? confidence(record.confidence) : ""),
-    el("td", {}, correction === null ? (record.model ?? "–") : "a person"),
-    el("td", { class: "history-version", title: visible(record.version ?? "") }, visible(record.version ?? "–")),
-  );
 }

@@ -85,6 +85,17 @@ export class Pages {
     return this.fresh.length <= FRESH;
   }
 
+  /** Is it among the newest rows already? */
+  has(record) {
+    return this.newest.has(rowId(record));
+  }
+
+  /** Is one of the rows in memory of this object? */
+  names({ bucket, key }) {
+    for (const row of this.loaded()) if (row.bucket === bucket && row.key === key) return true;
+    return false;
+  }
+
   /** The rows that are in memory. */
   *loaded() {
     yield* this.fresh;
@@ -102,7 +113,7 @@ export class Pages {
     if (error.name === "AbortError") return;
     this.failing = true;
     this.failed(error);
-    if (error.status >= 400 && error.status < 500) return; // the question is wrong, and stays so
+    if (error.final) return;
     setTimeout(() => {
       this.failing = false;
       this.changed();

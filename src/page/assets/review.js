@@ -20,22 +20,29 @@ export function startReview(about, open) {
   let answered = [];
   /** One answer after the other: an undo must not overtake what it undoes. */
   let sending = Promise.resolve();
+  let loads = 0; // only the last one counts
+  let loading = false; // what is on the screen is about to go
   const buttons = labelButtons(about.labels, answer, { keys: true });
   byId("review-labels").append(buttons);
 
   async function load() {
+    const load = ++loads;
+    loading = true;
     byId("review-card").setAttribute("aria-busy", "true");
     try {
       await sending;
       const model = current().model || about.model;
       const { records } = await api.review(model, BATCH);
+      if (load !== loads) return;
       items = records.filter((record) => !skipped.has(rowId(record))).map((record) => ({ record, answer: null }));
       at = 0;
       answered = [];
       solved("review");
     } catch (error) {
+      if (load !== loads) return;
       problem("review", error);
     }
+    loading = false;
     byId("review-card").removeAttribute("aria-busy");
     draw();
   }
@@ -75,7 +82,7 @@ export function startReview(about, open) {
 
   function answer(label) {
     const item = items[at];
-    if (!item || label === null || label === undefined) return;
+    if (loading || !item || label === null || label === undefined) return;
     item.answer = label;
     answered = [...answered.filter((other) => other !== item), item];
     at += 1;
@@ -84,29 +91,53 @@ export function startReview(about, open) {
   }
 
   function undo() {
+    if (loading || !answered.length) return;
     const item = answered.pop();
-    if (!item) return;
     item.answer = null;
-    at = items.indexOf(item);
-    draw();
+    back(item);
     keep(item, null);
   }
 
   /** Goes on at once; if it could not be kept, that is said and the picture comes back. */
   function keep(item, label) {
-    const { bucket, key } = item.record;
+    const { record } = item;
     sending = sending.then(async () => {
       try {
-        publish(await api.correct(bucket, key, label));
+        publish(await api.correct(record, label));
         solved("review");
       } catch (error) {
         problem("review", error);
+        if (!items.includes(item)) return;
         item.answer = null;
         answered = answered.filter((other) => other !== item);
-        at = items.indexOf(item);
-        draw();
+        if (error.status === 409) await renew(item); // it is another version now
+        back(item);
       }
     });
+  }
+
+  function back(item) {
+    const index = items.indexOf(item);
+    if (index >= 0) at = index;
+    draw();
+  }
+
+  /** What the model says of the object now; gone from here if that is nothing a person could review. */
+  async function renew(item) {
+    try {
+      const { current: record } = await api.object(item.record.bucket, item.record.key);
+      if (record?.status === "classified" || record?.status === "unsure") item.record = record;
+      else drop(item);
+    } catch {
+      // Answered once more, it will be tried once more.
+    }
+  }
+
+  function drop(item) {
+    const index = items.indexOf(item);
+    if (index < 0) return;
+    items.splice(index, 1);
+    if (index < at) at -= 1;
   }
 
   function go(step) {
@@ -129,6 +160,11 @@ export function startReview(about, open) {
     if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return;
     const { target } = event;
     if (target.matches("input, select, textarea")) return;
+    if (event.repeat) {
+      // A held key would answer what nobody has seen yet; Enter does so by the button that has the focus.
+      if (event.key === "Enter") event.preventDefault();
+      return;
+    }
     if (event.key === "Enter" && target.matches("button, a, summary")) return; // it means that button
     const digit = /^[0-9]$/.test(event.key) ? about.labels[Number(event.key)] : undefined;
     const act =

@@ -7,13 +7,20 @@ const OWN = new Set(["host", "content-length", "accept-encoding", "connection", 
 
 /**
  * @param {{ key: string, body: Blob, type: string }} upload
- * @param {(sent: number, of: number) => void} progress
- * @returns {Promise<{ bucket: string, key: string, etag: string | null }>} once S3 has it
+ * @returns {Promise<{ bucket: string, key: string, method: string, url: string, headers: Record<string, string> }>}
+ *   the key may have got a prefix
  */
-export async function send({ key, body, type }, progress) {
-  const presigned = await api.upload({ key, size: body.size, content_type: type });
+export function presign({ key, body, type }) {
+  return api.upload({ key, size: body.size, content_type: type });
+}
+
+/**
+ * @param {Awaited<ReturnType<typeof presign>>} presigned @param {Blob} body
+ * @param {(sent: number, of: number) => void} progress
+ * @returns {Promise<string | null>} the ETag as records have it, once S3 has the object
+ */
+export function put(presigned, body, progress) {
   const request = new XMLHttpRequest(); // fetch tells nothing of how far an upload is
-  const { bucket } = presigned;
   return new Promise((resolve, reject) => {
     const fail = (message) => reject(new ApiError(message, request.status));
     request.open(presigned.method, presigned.url);
@@ -23,7 +30,7 @@ export async function send({ key, body, type }, progress) {
     request.upload.addEventListener("progress", (event) => progress(event.loaded, event.total));
     request.addEventListener("load", () => {
       if (request.status >= 300) return fail(`S3 refused the upload: ${reason(request)}.`);
-      resolve({ bucket, key: presigned.key, etag: header(request, "etag") });
+      resolve(header(request, "etag")?.replaceAll('"', "") || null);
     });
     request.addEventListener("error", () => {
       fail(

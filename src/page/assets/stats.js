@@ -24,6 +24,8 @@ export function startStats(about) {
   let pause = OFTEN;
   let last = 0;
   let later = 0;
+  let asking = false;
+  let again = false; // rows came while a question was under way
   let chosen = false; // by a person; before, the shortest range in which there is something
   /** @type {object | null} */
   let figures = null;
@@ -37,6 +39,8 @@ export function startStats(about) {
     const state = current();
     const over = RANGES[range.value];
     last = performance.now();
+    asking = true;
+    again = false;
     try {
       const query = { model: state.model || about.model, since: range.value, by: over.by };
       figures = { ...(await api.stats(query, signal)), over };
@@ -45,9 +49,12 @@ export function startStats(about) {
       solved("stats");
     } catch (error) {
       problem("stats", error);
-      if (!(error.status >= 400 && error.status < 500) && error.name !== "AbortError") soon();
+      if (!error.final && !signal.aborted) again = true;
     }
+    if (signal.aborted) return; // another question is under way
+    asking = false;
     pause = Math.max(OFTEN, SHARE * (performance.now() - last));
+    if (again) soon();
   }
 
   function longer() {
@@ -71,14 +78,16 @@ export function startStats(about) {
     await drawConfidence(confidence, about.threshold);
   }
 
+  /** A question under way goes on to its end: rows may come faster than figures are counted. */
   function soon() {
-    if (later) return;
+    again = asking;
+    if (asking || later) return;
     later = setTimeout(ask, Math.max(0, pause - (performance.now() - last)));
   }
 
   onRecord((record) => {
     // Who corrects wants to see it count.
-    if (correctionTime(record) !== null && pause <= OFTEN) ask();
+    if (correctionTime(record) !== null && pause <= OFTEN && !asking) ask();
     else soon();
   });
   onState((state, before) => {

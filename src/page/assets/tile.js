@@ -1,7 +1,7 @@
-// One row of the gallery as a button.
+// One record: as a button of the gallery, and as a row of an object's history.
 
 import { el, icon, picture } from "./dom.js";
-import { confidence, moment, reasonText, statusText, visible } from "./show.js";
+import { confidence, correctionTime, moment, reasonText, statusText, versionId, visible } from "./show.js";
 
 const ICONS = { rejected: "refused", deleted: "deleted", version_removed: "deleted" };
 
@@ -32,9 +32,23 @@ export function tile(record, open) {
     ),
   );
   if (record.corrected !== null && record.corrected !== undefined) button.dataset.corrected = record.corrected;
-  // Replaced or deleted since, where the answer says so.
-  if (record.current === false) button.dataset.past = "";
   return button;
+}
+
+/** How many tiles a key goes on, where so many stand side by side and so many rows are in the window. */
+export function stepOf(key, columns, rows) {
+  const page = Math.max(1, rows - 1) * columns;
+  const steps = {
+    ArrowLeft: -1,
+    ArrowRight: 1,
+    ArrowUp: -columns,
+    ArrowDown: columns,
+    PageUp: -page,
+    PageDown: page,
+    Home: -Infinity,
+    End: Infinity,
+  };
+  return steps[key];
 }
 
 function answer(record) {
@@ -63,5 +77,43 @@ function answer(record) {
     { class: "tile-answer" },
     el("strong", {}, status === "unsure" ? `${label}?` : label),
     el("span", { class: "tile-note" }, confidence(record.confidence)),
+  );
+}
+
+/** What people said of a version stands above what they said it of; their rows come in the order of their keys. */
+export function newestFirst(history) {
+  const place = new Map();
+  for (const record of history) if (!place.has(versionId(record))) place.set(versionId(record), place.size);
+  const said = (record) => correctionTime(record) ?? "";
+  return [...history].sort((a, b) => {
+    const apart = place.get(versionId(a)) - place.get(versionId(b));
+    return apart || said(b).localeCompare(said(a));
+  });
+}
+
+/** A row of an object's history. */
+export function historyRow(record) {
+  const correction = correctionTime(record);
+  const words =
+    correction === null
+      ? statusText(record.status)
+      : record.status === "classified"
+        ? "corrected"
+        : "correction undone";
+  return el(
+    "tr",
+    { "data-status": record.status, "data-version": versionId(record) },
+    el("td", { class: "history-seen" }, correction === null ? picture(record.seen, "") : icon("person")),
+    el("td", {}, el("time", { datetime: correction ?? record.event_time }, moment(correction ?? record.event_time))),
+    el(
+      "td",
+      {},
+      el("span", { class: "status", "data-status": correction === null ? record.status : "corrected" }, words),
+      record.reason && el("span", { class: "why" }, ` ${reasonText(record.reason)}`),
+    ),
+    el("td", { class: "history-label" }, record.label === null ? "–" : visible(record.label)),
+    el("td", { class: "number" }, correction === null ? confidence(record.confidence) : ""),
+    el("td", {}, correction === null ? (record.model ?? "–") : "a person"),
+    el("td", { class: "history-version", title: visible(record.version ?? "") }, visible(record.version ?? "–")),
   );
 }

@@ -4,11 +4,11 @@ import { knownOf, rowOf } from "./await.js";
 import { byId, el, icon, say } from "./dom.js";
 import { problem } from "./problem.js";
 import { readable } from "./reencode.js";
-import { send } from "./send.js";
+import { presign, put } from "./send.js";
 import { bytes, confidence, objectUrl, reasonText, visible } from "./show.js";
 
 const AT_ONCE = 4; // uploads
-const ROWS = 50; // kept in the list
+const ROWS = 50; // in the list, before ended ones make room
 
 /** @typedef {{ key: string, note: string, prepare: () => Promise<{ body: Blob, type: string, key: string, note: string }> }} Upload */
 
@@ -45,17 +45,25 @@ export function startUploads(about, done, open) {
 
   async function run(upload, row) {
     const prepared = await upload.prepare();
-    const known = await knownOf(about.bucket, prepared.key);
+    const presigned = await presign(prepared);
+    const { bucket, key } = presigned;
+    const known = await knownOf(bucket, key);
     const notes = [prepared.note, known.length ? "a new version" : ""].filter(Boolean).join(", ");
-    row.sending(prepared.key, notes);
-    const object = await send(prepared, row.progress);
+    row.sending(key, notes);
+    const etag = await put(presigned, prepared.body, row.progress);
     row.waiting();
     // The next upload may begin: only the order of the PUTs matters.
-    rowOf(object, known, row.late).then((record) => {
+    rowOf({ bucket, key, etag }, known, row.late).then((record) => {
       if (!record) return row.lost();
       row.finish(record);
       done(record);
     });
+  }
+
+  /** What is under way, or can be tried again, stays. */
+  function makeRoom() {
+    const ended = [...list.children].filter(({ dataset }) => ["done", "refused"].includes(dataset.state));
+    while (list.children.length > ROWS && ended.length) ended.pop().remove();
   }
 
   function addRow(key) {
@@ -64,7 +72,7 @@ export function startUploads(about, done, open) {
     const bar = el("progress", { max: 1, value: 0, "aria-label": `Upload of ${visible(key)}` });
     const item = el("li", { "data-state": "sending" }, name, note, bar);
     list.prepend(item);
-    while (list.children.length > ROWS) list.lastElementChild.remove();
+    makeRoom();
     let notes = "";
     const set = (state, text) => {
       item.dataset.state = state;
