@@ -25,5 +25,6 @@ CREATE TABLE records (
 ) STRICT;
 
 CREATE UNIQUE INDEX by_object ON records (bucket, key, seq DESC, event_time DESC, version DESC, model);
-CREATE INDEX by_time ON records (listed_model, event_time DESC, object_hash DESC, seq DESC, version DESC);
-CREATE INDEX by_label ON records (listed_model, listed_as, event_time DESC, object_hash DESC, seq DESC, version DESC);
+CREATE INDEX by_time ON records (listed_model, event_time DESC, object_hash DESC, seq DESC, version DESC, model DESC);
+CREATE INDEX by_label
+    ON records (listed_model, listed_as, event_time DESC, object_hash DESC, seq DESC, version DESC, model DESC);

@@ -42,7 +42,7 @@ use purge::{a_purged_object_is_forgotten_and_no_other, what_a_rewritten_row_left
 use questions::{
     a_review_begins_with_what_is_least_sure, corrections_say_how_often_a_model_was_right,
     filters_and_pages_leave_out_what_differs, models_are_compared_by_what_is_there_now,
-    people_correct_what_is_there_now,
+    people_correct_what_is_there_now, rows_far_apart_are_labelled_however_much_was_said_between,
 };
 
 type Test = fn(Arc<Home>) -> LocalBoxFuture<'static, ()>;
@@ -51,7 +51,7 @@ macro_rules! tests {
     ($($name:ident),* $(,)?) => { [$((stringify!($name), (|home| Box::pin($name(home))) as Test)),*] };
 }
 
-const CONTRACT: [(&str, Test); 35] = tests![
+const CONTRACT: [(&str, Test); 36] = tests![
     every_field_comes_back,
     extremes_come_back,
     nothing_known_is_no_error,
@@ -84,6 +84,7 @@ const CONTRACT: [(&str, Test); 35] = tests![
     a_listing_without_pictures_has_all_else,
     filters_and_pages_leave_out_what_differs,
     people_correct_what_is_there_now,
+    rows_far_apart_are_labelled_however_much_was_said_between,
     corrections_say_how_often_a_model_was_right,
     a_review_begins_with_what_is_least_sure,
     models_are_compared_by_what_is_there_now,

@@ -14,6 +14,9 @@ use crate::records::{self, Cursor, Records, RecordsError};
 /// Sightings that a [`review`] chooses from.
 const REVIEWED: usize = 5_000;
 
+/// Corrections a row that [`labels_by_people`] passes over before it rather looks at every row.
+const SIGHTINGS_A_ROW: usize = 10;
+
 /// Sightings of a log that [`models`] looks at.
 const NEWEST: usize = 20;
 
@@ -71,12 +74,7 @@ pub async fn correct(
 }
 
 /// An object's rows, newest first, down to an order and with all of that order.
-pub(super) async fn down_to(
-    records: &dyn Records,
-    bucket: &str,
-    key: &str,
-    order: &Order,
-) -> Result<Vec<Record>, RecordsError> {
+async fn down_to(records: &dyn Records, bucket: &str, key: &str, order: &Order) -> Result<Vec<Record>, RecordsError> {
     records::history(records, bucket, key).try_take_while(|row| ready(Ok(row.order >= *order))).try_collect().await
 }
 
@@ -123,27 +121,40 @@ fn sightings(
 
 /// What people say that each of some rows shows, if they say so; in the order of the rows.
 pub async fn labels_by_people(records: &dyn Records, rows: &[Record]) -> Result<Vec<Option<String>>, RecordsError> {
-    let times = || rows.iter().map(|row| row.order.event_time);
-    let until = times().max().and_then(|newest| newest.0.checked_add(1)).map(Timestamp);
-    // One look at the log tells which of the rows to look at.
-    let spoken_of: HashSet<(String, String, Order)> = match times().min() {
-        None => HashSet::new(),
-        Some(oldest) => {
-            let ours: HashSet<[u8; 16]> = rows.iter().map(|row| Cursor::of(row).object_hash).collect();
-            sightings(records, Some(oldest), until)
-                .try_filter(|row| ready(ours.contains(&Cursor::of(row).object_hash)))
-                .map_ok(|row| (row.bucket, row.key, row.order))
-                .try_collect()
-                .await?
-        }
-    };
+    let spoken_of = spoken_of(records, rows).await?;
     let label = |row: Record| {
-        let spoken_of = spoken_of.contains(&(row.bucket.clone(), row.key.clone(), row.order.clone()));
-        async move { if spoken_of { label_by_people(records, &row).await } else { Ok(None) } }
+        let place = (row.bucket.clone(), row.key.clone(), row.order.clone());
+        let look = spoken_of.as_ref().is_none_or(|spoken_of| spoken_of.contains(&place));
+        async move { if look { label_by_people(records, &row).await } else { Ok(None) } }
     };
     // Without the pictures: only the place matters.
     let places: Vec<Record> = rows.iter().map(|row| Record { seen: Vec::new(), ..row.clone() }).collect();
     stream::iter(places).map(label).buffered(LOOKS_AT_ONCE).try_collect().await
+}
+
+/// Which of some rows people said anything of, from one look at the log; `None` if it has too much between them.
+async fn spoken_of(
+    records: &dyn Records,
+    rows: &[Record],
+) -> Result<Option<HashSet<(String, String, Order)>>, RecordsError> {
+    let times = || rows.iter().map(|row| row.order.event_time);
+    let until = times().max().and_then(|newest| newest.0.checked_add(1)).map(Timestamp);
+    let ours: HashSet<[u8; 16]> = rows.iter().map(|row| Cursor::of(row).object_hash).collect();
+    let most = rows.len().saturating_mul(SIGHTINGS_A_ROW);
+    let mut spoken_of = HashSet::new();
+    if let Some(oldest) = times().min() {
+        let mut sightings = sightings(records, Some(oldest), until).enumerate();
+        while let Some((n, row)) = sightings.next().await {
+            let row = row?;
+            if n == most {
+                return Ok(None);
+            }
+            if ours.contains(&Cursor::of(&row).object_hash) {
+                spoken_of.insert((row.bucket, row.key, row.order));
+            }
+        }
+    }
+    Ok(Some(spoken_of))
 }
 
 /// What people say that one row's picture shows.
@@ -165,10 +176,10 @@ pub async fn review(records: &dyn Records, model: &str, limit: usize) -> Result<
     sightings.sort_by(|a, b| a.confidence.unwrap_or(0.0).total_cmp(&b.confidence.unwrap_or(0.0)));
     stream::iter(sightings)
         .map(|row| async move {
-            let rows = down_to(records, &row.bucket, &row.key, &row.order).await?;
-            let corrected = records::correction_of(rows.clone(), &row.order).is_some();
-            let current = records::current(rows, model).filter(|current| !corrected && is(current, &row));
-            Ok(current)
+            // First whether it is current: of a key that is overwritten often only the newest rows are read.
+            let current = records::get(records, &row.bucket, &row.key, model).await?;
+            let Some(current) = current.filter(|current| is(current, &row)) else { return Ok(None) };
+            Ok(label_by_people(records, &current).await?.is_none().then_some(current))
         })
         .buffered(LOOKS_AT_ONCE)
         .try_filter_map(|row| ready(Ok(row)))

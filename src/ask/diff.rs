@@ -6,7 +6,6 @@ use std::future::ready;
 use futures_util::stream::{self, BoxStream, Fuse, StreamExt, TryStreamExt};
 use serde::Serialize;
 
-use super::corrections::down_to;
 use super::{LOOKS_AT_ONCE, MOST_A_PAGE, Question, answers};
 use crate::event::Timestamp;
 use crate::record::Record;
@@ -148,9 +147,15 @@ async fn compare(
     if !differ(a, b) {
         return Ok(Compared::Alike);
     }
-    let rows = down_to(records, &a.bucket, &a.key, &a.order).await?;
-    let current = |model: &str| records::current(rows.iter().cloned(), model).filter(|row| row.order == a.order);
-    let [Some(a), Some(b)] = [&models[0], &models[1]].map(|model| current(model)) else { return Ok(Compared::Past) };
+    // A look ends at what replaced the version, however many came after it.
+    let [of_a, of_b] = models;
+    let (bucket, key, order) = (&a.bucket, &a.key, &a.order);
+    let current = |model| async move {
+        let current = records::get(records, bucket, key, model).await?;
+        Ok::<_, RecordsError>(current.filter(|row| row.order == *order))
+    };
+    let Some(a) = current(of_a).await? else { return Ok(Compared::Past) };
+    let Some(b) = current(of_b).await? else { return Ok(Compared::Past) };
     // A log may have an older content of a row.
     if !differ(&a, &b) {
         return Ok(Compared::Alike);

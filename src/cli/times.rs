@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use chrono::{Local, NaiveDate, NaiveDateTime, NaiveTime, TimeZone};
+use chrono::{DateTime, Local, NaiveDate, NaiveDateTime, NaiveTime, TimeZone};
 use clap::Args;
 
 use crate::ask;
@@ -46,20 +46,29 @@ fn shown_in<Z: TimeZone>(zone: &Z, at: Timestamp) -> String {
 }
 
 fn time_in<Z: TimeZone>(zone: &Z, text: &str, now: Timestamp) -> Result<Timestamp, String> {
-    let date = || Some(NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_time(NaiveTime::MIN));
-    let Some(here) = NaiveDateTime::parse_from_str(text, SHOWN).ok().or_else(date) else {
+    let here = if let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
+        beginning_in(zone, date)
+    } else if let Ok(time) = NaiveDateTime::parse_from_str(text, SHOWN) {
+        zone.from_local_datetime(&time).earliest()
+    } else {
         return ask::when(text, now);
     };
-    // Clocks are put forward at midnight in some places: then a day begins later.
-    match zone.from_local_datetime(&here).earliest() {
+    match here {
         Some(time) => Ok(Timestamp(time.timestamp_millis())),
         None => Err(format!("'{text}' is skipped here, where clocks are put forward; write it in RFC 3339")),
     }
 }
 
+/// Clocks are put forward at midnight in some places: then a day begins later. One that crosses the date line skips a
+/// day, which has no beginning.
+fn beginning_in<Z: TimeZone>(zone: &Z, date: NaiveDate) -> Option<DateTime<Z>> {
+    let mut half_hours = (0..48).filter_map(|n| NaiveTime::from_num_seconds_from_midnight_opt(n * 30 * 60, 0));
+    half_hours.find_map(|time| zone.from_local_datetime(&date.and_time(time)).earliest())
+}
+
 #[cfg(test)]
 mod tests {
-    use chrono::{FixedOffset, Utc};
+    use chrono::{FixedOffset, MappedLocalTime, Offset, TimeDelta, Utc};
 
     use super::*;
 
@@ -90,6 +99,64 @@ mod tests {
         }
         for text in ["yesterday", "2026-02-30", "2026-11-21 25:00:00", ""] {
             assert!(time_in(&Utc, text, Timestamp(0)).is_err(), "{text}");
+        }
+    }
+
+    /// Santiago, where on 2026-09-06 the clocks go from midnight to 01:00; and 2011-12-30, which Samoa skipped.
+    #[derive(Clone)]
+    struct Skips;
+
+    impl Skips {
+        fn offset(winter: bool) -> FixedOffset {
+            FixedOffset::west_opt(if winter { 14_400 } else { 10_800 }).unwrap_or(Utc.fix())
+        }
+
+        fn change() -> NaiveDateTime {
+            NaiveDate::from_ymd_opt(2026, 9, 6).unwrap_or_default().and_time(NaiveTime::MIN)
+        }
+    }
+
+    impl TimeZone for Skips {
+        type Offset = FixedOffset;
+
+        fn from_offset(_: &FixedOffset) -> Skips {
+            Skips
+        }
+
+        fn offset_from_local_date(&self, date: &NaiveDate) -> MappedLocalTime<FixedOffset> {
+            self.offset_from_local_datetime(&date.and_time(NaiveTime::MIN))
+        }
+
+        fn offset_from_local_datetime(&self, time: &NaiveDateTime) -> MappedLocalTime<FixedOffset> {
+            let skipped = (Skips::change()..Skips::change() + TimeDelta::hours(1)).contains(time);
+            if skipped || Some(time.date()) == NaiveDate::from_ymd_opt(2011, 12, 30) {
+                return MappedLocalTime::None;
+            }
+            MappedLocalTime::Single(Skips::offset(*time < Skips::change()))
+        }
+
+        fn offset_from_utc_date(&self, date: &NaiveDate) -> FixedOffset {
+            self.offset_from_utc_datetime(&date.and_time(NaiveTime::MIN))
+        }
+
+        fn offset_from_utc_datetime(&self, time: &NaiveDateTime) -> FixedOffset {
+            Skips::offset(*time < Skips::change() + TimeDelta::hours(4))
+        }
+    }
+
+    #[test]
+    fn a_day_whose_midnight_is_skipped_begins_later() {
+        let utc = |text: &str| ask::when(text, Timestamp(0));
+        for (text, begins) in [
+            ("2026-09-05", "2026-09-05T04:00:00Z"),
+            ("2026-09-06", "2026-09-06T04:00:00Z"),
+            ("2026-09-07", "2026-09-07T03:00:00Z"),
+        ] {
+            assert_eq!(time_in(&Skips, text, Timestamp(0)), utc(begins), "{text}");
+        }
+        for text in ["2026-09-06 00:30:00", "2011-12-30"] {
+            let refused = time_in(&Skips, text, Timestamp(0));
+            assert!(refused.is_err_and(|why| why.contains("is skipped here")), "{text}");
         }
     }
 }

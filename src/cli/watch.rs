@@ -59,7 +59,7 @@ impl Watch {
             let mut away = false;
             loop {
                 tokio::time::sleep(self.every).await;
-                match known.look(&*records, &question, times::now()).await {
+                match known.look(&*records, &question, times::now(), usize::MAX).await {
                     Ok(fresh) => {
                         away = false;
                         print(&mut printer, fresh)?;
@@ -95,38 +95,41 @@ async fn first(
     limit: usize,
     known: &mut Known,
 ) -> Result<Vec<Record>, RecordsError> {
-    let mut newest = known.look(records, question, times::now()).await?;
+    let mut newest = known.look(records, question, times::now(), limit).await?;
     let last = newest.last().map(Cursor::of);
-    newest.truncate(limit);
     let older = ask::answers(records, question.clone(), last).take(limit - newest.len());
     newest.extend(older.try_collect::<Vec<Record>>().await?);
     Ok(newest)
 }
 
-/// The rows that were there at the last look, as digests: 16 bytes each, and no more than came in in [`LATE`].
+/// What the last look that succeeded found.
 #[derive(Default)]
-struct Known(HashSet<[u8; 16]>);
+struct Known {
+    /// Digests, 16 bytes a row: of what came in in [`LATE`] before the look before, and since.
+    rows: HashSet<[u8; 16]>,
+    looked: Option<Timestamp>,
+}
 
 impl Known {
-    /// What is new since the last look, newest first.
+    /// What is new since the last look, the newest `most` of it, newest first. The rest is known from then on as well.
     async fn look(
         &mut self,
         records: &dyn Records,
         question: &Question,
         now: Timestamp,
+        most: usize,
     ) -> Result<Vec<Record>, RecordsError> {
-        let since = Timestamp(now.0.saturating_sub_unsigned(LATE.as_millis() as u64));
+        let since = Timestamp(self.looked.unwrap_or(now).0.saturating_sub_unsigned(LATE.as_millis() as u64));
         let mut rows = ask::answers(records, Question { since: Some(since), ..question.clone() }, None);
         let (mut there, mut fresh) = (HashSet::new(), Vec::new());
         while let Some(row) = rows.try_next().await? {
             let digest = digest(&row);
-            if !self.0.contains(&digest) && there.insert(digest) {
+            let first = there.insert(digest);
+            if first && !self.rows.contains(&digest) && fresh.len() < most {
                 fresh.push(row);
-            } else {
-                there.insert(digest);
             }
         }
-        self.0 = there;
+        *self = Known { rows: there, looked: Some(now) };
         Ok(fresh)
     }
 }
@@ -137,4 +140,86 @@ fn digest(row: &Record) -> [u8; 16] {
     let mut start = [0; 16];
     start.copy_from_slice(&digest[..16]);
     start
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)] // a panic is a failed test
+
+    use std::time::Instant;
+
+    use super::*;
+    use crate::record::{Order, Status};
+    use crate::records::embedded::Embedded;
+
+    const HOUR: i64 = 3_600_000;
+    const MODEL: &str = "digits/1";
+
+    fn seen(key: &str, at: Timestamp) -> Record {
+        Record {
+            bucket: "pictures".into(),
+            key: key.into(),
+            order: Order { seq: String::new(), event_time: at, version: String::new() },
+            model: MODEL.into(),
+            status: Status::Classified,
+            reason: None,
+            why: String::new(),
+            label: Some("7".into()),
+            confidence: Some(0.9),
+            top: Vec::new(),
+            dimensions: None,
+            size: None,
+            content_type: None,
+            etag: None,
+            version_id: None,
+            seen: Vec::new(),
+        }
+    }
+
+    async fn write(home: &Embedded, key: &str, at: Timestamp) {
+        home.write(&seen(key, at), Instant::now() + Duration::from_secs(60)).await.unwrap();
+    }
+
+    fn keys(rows: Vec<Record>) -> Vec<String> {
+        rows.into_iter().map(|row| row.key).collect()
+    }
+
+    fn question() -> Question {
+        Question { model: MODEL.into(), ..Question::default() }
+    }
+
+    #[tokio::test]
+    async fn however_long_ago_the_last_look_was_nothing_is_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Embedded::open(&folder.path().join("records.sqlite")).unwrap();
+        let mut known = Known::default();
+        let noon = Timestamp(1_795_226_400_000);
+        let later = |hours: i64| Timestamp(noon.0 + hours * HOUR);
+        write(&home, "before", Timestamp(noon.0 - 60_000)).await;
+        assert_eq!(keys(known.look(&home, &question(), noon, usize::MAX).await.unwrap()), ["before"]);
+        write(&home, "late", Timestamp(noon.0 - 120_000)).await;
+        write(&home, "meanwhile", Timestamp(noon.0 + 60_000)).await;
+        let fresh = known.look(&home, &question(), later(5), usize::MAX).await.unwrap();
+        assert_eq!(keys(fresh), ["meanwhile", "late"]);
+        for hours in [5, 6] {
+            assert!(known.look(&home, &question(), later(hours), usize::MAX).await.unwrap().is_empty());
+        }
+    }
+
+    #[tokio::test]
+    async fn what_the_first_look_leaves_out_is_known_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Embedded::open(&folder.path().join("records.sqlite")).unwrap();
+        let now = times::now();
+        for (key, ago) in [("a", 1), ("b", 2), ("c", 3), ("d", 24 * HOUR), ("e", 25 * HOUR)] {
+            write(&home, key, Timestamp(now.0 - ago)).await;
+        }
+        for (limit, expected) in [(0, ""), (2, "ab"), (3, "abc"), (4, "abcd"), (9, "abcde")] {
+            let mut known = Known::default();
+            let shown = keys(first(&home, &question(), limit, &mut known).await.unwrap());
+            assert_eq!(shown.concat(), expected, "{limit}");
+            let fresh = known.look(&home, &question(), times::now(), usize::MAX).await.unwrap();
+            assert!(fresh.is_empty(), "{limit}");
+        }
+    }
 }

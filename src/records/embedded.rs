@@ -276,7 +276,7 @@ fn list_sql(by_label: bool, seen: bool) -> String {
     format!(
         "SELECT {columns} FROM records INDEXED BY {index} WHERE listed_model = :model AND {label} \
          AND event_time >= :since AND (event_time, object_hash, seq, version) < (:event_time, :object_hash, :seq, :version) \
-         ORDER BY event_time DESC, object_hash DESC, seq DESC, version DESC LIMIT :limit"
+         ORDER BY event_time DESC, object_hash DESC, seq DESC, version DESC, model DESC LIMIT :limit"
     )
 }
 
@@ -298,7 +298,7 @@ fn list(connection: &Connection, listing: &Listing) -> rusqlite::Result<Page> {
     let more = records.len() > limit;
     records.truncate(limit);
     let next = records.last().filter(|_| more).map(Cursor::of);
-    // Several corrections of one version are one sighting, as in Cassandra's logs.
+    // Several corrections of one version are one sighting, the newest, as in Cassandra's logs.
     records.dedup_by(|a, b| (&a.bucket, &a.key, &a.order) == (&b.bucket, &b.key, &b.order));
     Ok(Page { next, records })
 }

@@ -141,6 +141,11 @@ pub(super) async fn people_correct_what_is_there_now(home: Arc<Home>) {
     assert_eq!(ask::labels_by_people(&*home.records, &rows).await.unwrap(), [None, Some("3".into()), None]);
     assert_eq!(ask::label_by_people(&*home.records, &rows[1]).await.unwrap(), Some("3".into()));
 
+    for current in [false, true] {
+        let all = Question { model: HUMAN.into(), current, ..Question::default() };
+        let labels: Vec<Option<String>> = home.answers(&all).await.into_iter().map(|row| row.label).collect();
+        assert_eq!(labels, [Some("3".into())], "{current}");
+    }
     let corrections = Question { model: HUMAN.into(), label: Some("3".into()), current: true, ..Question::default() };
     assert_eq!(home.answers(&corrections).await.len(), 1);
     assert!(home.answers(&Question { label: Some("1".into()), ..corrections.clone() }).await.is_empty());
@@ -149,6 +154,21 @@ pub(super) async fn people_correct_what_is_there_now(home: Arc<Home>) {
     assert!(home.answers(&corrections).await.is_empty());
     assert_eq!(ask::labels_by_people(&*home.records, &rows).await.unwrap(), [None, None, None]);
     assert_eq!(ask::labels_by_people(&*home.records, &[]).await.unwrap(), [None; 0]);
+}
+
+pub(super) async fn rows_far_apart_are_labelled_however_much_was_said_between(home: Arc<Home>) {
+    let rows: Vec<Record> = (0..40).map(|n| seen(&n.to_string(), &seq(1), n * HOUR, "v")).collect();
+    home.write_all(&rows).await;
+    // The oldest one is right.
+    for row in &rows[1..] {
+        home.correct(&row.key, Some(&format!("not {}", row.key)), NOON).await.unwrap();
+    }
+    let said = |n: usize| (n > 0).then(|| format!("not {n}"));
+    for picked in [vec![0], vec![0, 39], vec![39, 20, 0], vec![0, 10], vec![38, 39], (0..40).collect()] {
+        let page: Vec<Record> = picked.iter().map(|n| rows[*n].clone()).collect();
+        let expected: Vec<Option<String>> = picked.iter().copied().map(said).collect();
+        assert_eq!(ask::labels_by_people(&*home.records, &page).await.unwrap(), expected, "{picked:?}");
+    }
 }
 
 pub(super) async fn corrections_say_how_often_a_model_was_right(home: Arc<Home>) {

@@ -104,6 +104,8 @@ const PROBE: Duration = Duration::from_secs(10);
 
 /// The most partitions that a listing reads at once, but for the shards of one slot.
 const PARTITIONS_AT_ONCE: usize = 64;
+/// The most rows that a listing keeps of slots read at once, but for those of one slot.
+const ROWS_AT_ONCE: usize = 8_192;
 
 /// Rows of an object read at a time: the newest mostly is the answer.
 const ROWS_PAGE: i32 = 100;
@@ -252,7 +254,7 @@ impl Cassandra {
             let wanted = limit.saturating_add(1) - records.len();
             let read = try_join_all(some.into_iter().map(|slot| logs.slot(slot, wanted))).await?;
             records.extend(read.into_iter().flatten().take(wanted));
-            at_once = (at_once * 2).min(most);
+            at_once = (at_once * 2).min(most).min((ROWS_AT_ONCE / wanted).max(1));
         }
         let more = records.len() > limit;
         records.truncate(limit);
