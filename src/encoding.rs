@@ -1,4 +1,4 @@
-//! Bytes as text: digests on the wire, cursors, small pictures in JSON.
+//! Bytes and numbers as text: digests on the wire, cursors, small pictures in JSON, figures for people.
 
 use std::fmt::Write;
 
@@ -54,9 +54,31 @@ pub(crate) fn unbase64(text: &str) -> Option<Vec<u8>> {
     (base64(&bytes) == text).then_some(bytes)
 }
 
+/// In threes: `14,203`.
+#[cfg(feature = "page")]
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(feature = "page")]
+    #[test]
+    fn numbers_are_read_in_threes() {
+        for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (14_203, "14,203"), (1_234_567, "1,234,567")] {
+            assert_eq!(grouped(number), text);
+        }
+    }
 
     #[test]
     fn base64_of_rfc_4648() {

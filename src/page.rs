@@ -22,13 +22,12 @@ use axum::serve::ListenerExt;
 use futures_util::future::BoxFuture;
 #[cfg(feature = "cli")]
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, broadcast};
+use tokio::sync::Semaphore;
 
 use self::answer::Failure;
 use crate::classifier::Model;
 use crate::decode::Limits;
 use crate::objects::Objects;
-use crate::record::Record;
 use crate::records::Records;
 
 mod about;
@@ -46,14 +45,15 @@ mod stats;
 mod uploads;
 
 pub use guard::{Token, loopback_hosts};
+pub use live::Live;
 
 /// JSON that people and the page send is short.
 const LARGEST_BODY: usize = 16 * 1024;
 /// Journeys at once: each holds an object and its pixels.
 const JOURNEYS: usize = 2;
-/// What open streams are granted at the end: a page that listens would keep it waiting forever.
+/// What answers under way are granted at the end: a client that is slow would keep it waiting forever.
 #[cfg(feature = "cli")]
-const GRACE: Duration = Duration::from_secs(2);
+const GRACE: Duration = Duration::from_secs(5);
 
 /// What the page shows, what it may do, and for whom.
 pub struct PageState {
@@ -69,7 +69,7 @@ pub struct PageState {
     /// `None`: the page takes no uploads.
     pub uploads: Option<Uploads>,
     /// Gets each record as it is written; `None`: the page has to ask again.
-    pub live: Option<broadcast::Sender<Record>>,
+    pub live: Option<Live>,
     /// `None`: there are no samples to load.
     pub samples: Option<Samples>,
     /// The `Host` headers that are answered, `name:port`; [`loopback_hosts`] makes the usual ones. `None`: whatever
@@ -135,7 +135,7 @@ pub fn router(state: PageState) -> Router {
         .with_state(shared)
 }
 
-/// Serves until `shutdown` is done, then lets answers under way end, for a moment.
+/// Serves until `shutdown` is done, then lets answers under way end, for a few seconds.
 #[cfg(feature = "cli")]
 pub async fn serve(
     listener: TcpListener,

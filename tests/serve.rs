@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use aws_sdk_s3::Client;
@@ -29,6 +29,9 @@ pub fn trials() -> Vec<Trial> {
         Trial::test("serve::an_upload_is_a_record", || on_runtime(upload_and_get())),
         Trial::test("serve::env_leads_there_and_ctrl_c_ends_it", || on_runtime(env_and_end())),
         Trial::test("serve::the_page_has_samples_and_does_not_keep_it", || on_runtime(page_and_end())),
+        Trial::test("serve::ctrl_c_lets_an_answer_under_way_end", || on_runtime(answer_and_end())),
+        Trial::test("serve::other_machines_need_a_token", || on_runtime(token())),
+        Trial::test("serve::its_page_hears_of_the_webhooks_records", || on_runtime(webhook())),
         Trial::test("serve::a_kill_loses_nothing", || on_runtime(kill())),
         Trial::test("serve::a_busy_folder_or_port_is_said", || on_runtime(busy())),
     ]
@@ -39,6 +42,7 @@ pub struct Served {
     child: Child,
     pub s3_url: String,
     pub page_url: String,
+    hook_url: Option<String>,
 }
 
 impl Served {
@@ -48,11 +52,11 @@ impl Served {
 
     /// On two ports; 0 is any free one.
     fn at(home: &TempDir, port: &str, page_port: &str) -> Result<Served, Failed> {
-        let mut child = spotter(home)
-            .args(["serve", "--port", port, "--page-port", page_port])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()?;
+        Served::by(spotter(home).args(["serve", "--port", port, "--page-port", page_port]))
+    }
+
+    fn by(command: &mut Command) -> Result<Served, Failed> {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
         let mut lines = BufReader::new(child.stdout.take().ok_or("stdout")?).lines();
         let mut url = |name: &str| -> Result<String, Failed> {
             let line = lines.next().ok_or("serve ended")??;
@@ -60,9 +64,11 @@ impl Served {
             Ok(rest.split_whitespace().next().ok_or("no URL")?.to_owned())
         };
         let (s3_url, page_url) = (url("S3")?, url("page")?);
+        let has_hook = command.get_args().any(|argument| argument == "--webhook");
+        let hook_url = has_hook.then(|| url("hook")).transpose()?;
         // Somebody must read on, or the pipe fills.
         std::thread::spawn(move || lines.for_each(drop));
-        Ok(Served { child, s3_url, page_url })
+        Ok(Served { child, s3_url, page_url, hook_url })
     }
 
     pub fn stop(&mut self) -> Result<(), Failed> {
@@ -98,6 +104,11 @@ impl Served {
         let mut answer = String::new();
         self.connect(method, path, body)?.read_to_string(&mut answer)?;
         Ok(answer)
+    }
+
+    fn interrupt(&self) -> Result<(), Failed> {
+        assert!(Command::new("kill").args(["-INT", &self.child.id().to_string()]).status()?.success());
+        Ok(())
     }
 
     pub fn client(&self, home: &TempDir) -> Result<Client, Failed> {
@@ -154,8 +165,10 @@ async fn page_and_end() -> Result<(), Failed> {
     assert!(loaded.contains("{\"uploaded\":17}"), "{loaded}");
     hear("event: record", 17)?;
 
-    let ended = std::process::Command::new("kill").args(["-INT", &served.child.id().to_string()]).status()?;
-    assert!(ended.success());
+    served.interrupt()?;
+    let mut rest = String::new();
+    open.read_to_string(&mut rest)?;
+    assert!(rest.ends_with("0\r\n\r\n"), "the stream is cut off, not ended: {rest:?}");
     let asked = Instant::now();
     let code = loop {
         if let Some(status) = served.child.try_wait()? {
@@ -166,6 +179,119 @@ async fn page_and_end() -> Result<(), Failed> {
     };
     assert_eq!(code, Some(0));
     Ok(())
+}
+
+async fn answer_and_end() -> Result<(), Failed> {
+    let home = TempDir::new()?;
+    let mut served = Served::start(&home)?;
+    let sent = r#"{"bucket":"pictures","key":"no.png","label":"7"}"#;
+    let (begun, rest) = sent.split_at(10);
+    let host = served.page_url.trim_start_matches("http://").to_owned();
+    let mut stream = TcpStream::connect(&host)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let length = sent.len();
+    write!(
+        stream,
+        "POST /api/corrections HTTP/1.1\r\nHost: {host}\r\nContent-Length: {length}\r\n\
+         Content-Type: application/json\r\nExpect: 100-continue\r\n\r\n"
+    )?;
+    // The interim answer says that the page has begun to take the body.
+    let mut interim = [0; 25];
+    stream.read_exact(&mut interim)?;
+    assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
+    stream.write_all(begun.as_bytes())?;
+
+    served.interrupt()?;
+    let asked = Instant::now();
+    while TcpStream::connect(&host).is_ok() {
+        assert!(asked.elapsed() < PATIENCE, "it still takes connections");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    stream.write_all(rest.as_bytes())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    assert!(answer.starts_with("HTTP/1.1 404") && answer.contains("no.png"), "{answer:?}");
+    assert_eq!(served.child.wait()?.code(), Some(0));
+    Ok(())
+}
+
+/// Nobody on another machine uploads or corrects without the page's token.
+async fn token() -> Result<(), Failed> {
+    const TOKEN: &str = "0123456789abcdef";
+    let home = TempDir::new()?;
+    for (bind, token, problem) in [
+        ("192.0.2.1", "", "could upload and correct: set a token in SPOTTER_PAGE_TOKEN"),
+        ("2001:db8::1", "", "could upload and correct: set a token in SPOTTER_PAGE_TOKEN"),
+        ("0.0.0.0", TOKEN, "name the address under which others reach this machine, such as 192.168.1.5"),
+        ("::", TOKEN, "name the address under which others reach this machine, such as 192.168.1.5"),
+    ] {
+        let mut command = spotter(&home);
+        let refused = command.args(["serve", "--bind", bind]).env("SPOTTER_PAGE_TOKEN", token).output()?;
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert_eq!(refused.status.code(), Some(2), "{bind}: {said}");
+        assert!(said.contains(&format!("--bind {bind} is ")) && said.contains(problem), "{said}");
+    }
+    let mut command = spotter(&home);
+    command.args(["serve", "--port", "0", "--page-port", "0"]).env("SPOTTER_PAGE_TOKEN", TOKEN);
+    let served = Served::by(&mut command)?;
+    let host = served.page_url.trim_start_matches("http://");
+    let ask = |way: &str, header: &str| -> Result<String, Failed> {
+        let mut stream = TcpStream::connect(host)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        write!(stream, "GET {way} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{header}\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    assert!(ask("/", "")?.starts_with("HTTP/1.1 200"));
+    assert!(ask("/api/about", "")?.starts_with("HTTP/1.1 401"));
+    let known = ask("/api/about", &format!("Authorization: Bearer {TOKEN}\r\n"))?;
+    // A browser's EventSource could not send it.
+    assert!(known.starts_with("HTTP/1.1 200") && known.contains("\"live\":\"poll\""), "{known}");
+    for (way, sent) in [("/api/samples", "{}"), ("/api/corrections", r#"{"bucket":"b","key":"k","label":"7"}"#)] {
+        assert!(served.ask("POST", way, sent)?.starts_with("HTTP/1.1 401"), "{way}");
+    }
+    Ok(())
+}
+
+/// The events are of another store, here another `serve`'s.
+async fn webhook() -> Result<(), Failed> {
+    let (home, elsewhere) = (TempDir::new()?, TempDir::new()?);
+    let store = Served::start(&elsewhere)?;
+    assert!(put(&store.client(&elsewhere)?, "8.bmp", sample("8.bmp")?).await);
+    let text = String::from_utf8(spotter(&elsewhere).arg("env").output()?.stdout)?;
+    let variables = text.split_whitespace().filter_map(|word| word.split_once('='));
+    let variables: HashMap<&str, &str> = variables.filter(|(name, _)| name.starts_with("AWS_")).collect();
+    let event = spotter(&elsewhere).args(["event", "s3://pictures/8.bmp"]).envs(&variables).output()?;
+    let event = String::from_utf8(event.stdout)?;
+
+    let mut command = spotter(&home);
+    command.args(["serve", "--port", "0", "--page-port", "0", "--webhook", "127.0.0.1:0"]).envs(&variables);
+    let served = Served::by(&mut command)?;
+    let mut open = BufReader::new(served.connect("GET", "/api/live", "")?).lines();
+    let mut hear = |what: &str| -> Result<(), Failed> {
+        for line in &mut open {
+            if line?.contains(what) {
+                return Ok(());
+            }
+        }
+        Err(format!("the stream ended before {what}").into())
+    };
+    hear("text/event-stream")?;
+    let hook = served.hook_url.as_deref().ok_or("no webhook")?.trim_start_matches("http://");
+    let (host, way) = hook.split_once('/').ok_or("no path")?;
+    let mut stream = TcpStream::connect(host)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let length = event.len();
+    write!(
+        stream,
+        "POST /{way} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{event}"
+    )?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}\n{event}");
+    hear("event: record")?;
+    hear("8.bmp")
 }
 
 async fn env_and_end() -> Result<(), Failed> {
@@ -191,7 +317,7 @@ async fn env_and_end() -> Result<(), Failed> {
     let invoked = spotter(&home).arg("invoke").arg(&file).envs(&variables).output()?;
     assert!(String::from_utf8_lossy(&invoked.stderr).contains("superseded"), "what is gone is said");
 
-    let ended = std::process::Command::new("kill").args(["-TERM", &served.child.id().to_string()]).status()?;
+    let ended = Command::new("kill").args(["-TERM", &served.child.id().to_string()]).status()?;
     assert!(ended.success());
     assert_eq!(served.child.wait()?.code(), Some(0));
     Ok(())

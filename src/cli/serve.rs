@@ -10,6 +10,7 @@ use clap::Args;
 use futures_util::future::OptionFuture;
 use tokio::net::TcpListener;
 use tokio::sync::broadcast;
+use tokio_util::sync::CancellationToken;
 
 use super::failure::Failure;
 use super::filter::FilterArgs;
@@ -19,11 +20,11 @@ use super::samples::{self, SAMPLES};
 use super::signals::Signals;
 use super::webhook::WebhookArgs;
 use super::{env, home};
-use crate::config::Settings;
+use crate::config::{PAGE_TOKEN, Secret, Settings};
 use crate::function::Answer;
 use crate::local::{Credentials, Endpoint, Store, client, dispatch};
 use crate::objects::S3Objects;
-use crate::page::{self, PageState, Samples, Uploads, loopback_hosts};
+use crate::page::{self, Live, PageState, Samples, Token, Uploads, loopback_hosts};
 use crate::pipeline::Outcome;
 use crate::record::Record;
 
@@ -44,7 +45,8 @@ pub(super) struct Serve {
     /// Port of the page [default: 8080, or the next free one]
     #[arg(long)]
     page_port: Option<u16>,
-    /// Address to listen on; another than loopback is reached from other machines
+    /// Address to listen on; another than loopback is reached from other machines, and the page asks them for the token
+    /// in SPOTTER_PAGE_TOKEN
     #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     bind: IpAddr,
     #[command(flatten)]
@@ -56,6 +58,7 @@ pub(super) struct Serve {
 impl Serve {
     pub(super) async fn run(self, mut settings: Settings) -> Result<(), Failure> {
         self.filter.replace(&mut settings.filter);
+        check(self.bind, &settings)?;
         let mut signals = Signals::new()?;
         let data = home::data_folder(&settings)?;
         let store = Store::open(&data.join(OBJECTS_FOLDER))?;
@@ -72,12 +75,14 @@ impl Serve {
         std::fs::write(env::endpoint_file(&data), &s3_url)?;
         line(&format!("S3    {s3_url}   bucket {FIRST_BUCKET} (every bucket is watched)"))?;
         line(&format!("page  {page_url}"))?;
+        let (sender, _) = broadcast::channel(LIVE_RECORDS);
+        let live = Live::new(&sender);
         // Its events are of a bucket elsewhere: the one that the environment names.
         let webhook = match self.webhook.listen(&settings).await? {
             Some(listener) => {
                 let objects = Arc::new(S3Objects::connect(&settings.s3).await);
                 let function = home::function(&settings, objects, records.clone(), model.clone());
-                Some(listener.serve(function, records.clone(), std::future::pending()))
+                Some(listener.serve(function, records.clone(), answered(live.clone()), std::future::pending()))
             }
             None => None,
         };
@@ -86,7 +91,7 @@ impl Serve {
 
         let s3 = client(&s3_url, &credentials);
         let objects = Arc::new(S3Objects::new(s3.clone()));
-        let (live, _) = broadcast::channel(LIVE_RECORDS);
+        let token = settings.page_token.as_ref().map(|Secret(token)| Token::new(token));
         let router = page::router(PageState {
             records: records.clone(),
             model: model.clone(),
@@ -95,27 +100,43 @@ impl Serve {
             max_bytes: settings.max_bytes,
             s3_endpoint: s3_url,
             uploads: Some(Uploads { bucket: FIRST_BUCKET.into(), any_bucket: true, prefix: String::new() }),
-            live: Some(live.clone()),
+            // A browser's EventSource cannot send the token: its page asks every few seconds.
+            live: token.is_none().then(|| live.clone()),
             samples: Some(samples(s3)),
             hosts: Some(hosts),
-            token: None,
+            token,
         });
         let function = home::function(&settings, objects, records, model);
-        let answered = |answer: &Answer| {
-            handled::print(answer);
-            tell(&live, answer);
-        };
-        let ended = tokio::select! {
-            never = dispatch::run(&store, &function, answered) => match never {},
-            ended = page::serve(page, router, std::future::pending()) => ended.map_err(Failure::from),
-            Some(()) = OptionFuture::from(webhook) => Ok(()),
-            () = signals.next() => Ok(()),
-        };
-        endpoint.shutdown().await;
+        let stop = CancellationToken::new();
+        let page = tokio::spawn(page::serve(page, router, stop.clone().cancelled_owned()));
+        tokio::select! {
+            never = dispatch::run(&store, &function, answered(live)) => match never {},
+            Some(()) = OptionFuture::from(webhook) => {}
+            () = signals.next() => {}
+        }
         // What was not delivered is still queued, and is delivered at the next start.
         forget(&env::endpoint_file(&data));
-        ended
+        drop(sender); // which ends the streams of open pages
+        stop.cancel();
+        tokio::select! {
+            (ended, ()) = async { tokio::join!(page, endpoint.shutdown()) } => Ok(ended.map_err(io::Error::from)??),
+            () = signals.next() => Ok(()),
+        }
     }
+}
+
+/// Whoever opens the page may upload and correct. (The S3 endpoint has its own credentials.)
+fn check(bind: IpAddr, settings: &Settings) -> Result<(), Failure> {
+    let bind = bind.to_canonical();
+    let problem = if bind.is_unspecified() {
+        "is no address to open the page at: name the address under which others reach this machine, such as 192.168.1.5"
+            .to_owned()
+    } else if !bind.is_loopback() && settings.page_token.is_none() {
+        format!("is reached from other machines, who could upload and correct: set a token in {PAGE_TOKEN}")
+    } else {
+        return Ok(());
+    };
+    Err(Failure::Usage(format!("--bind {bind} {problem}")))
 }
 
 fn samples(s3: Client) -> Samples {
@@ -125,11 +146,14 @@ fn samples(s3: Client) -> Samples {
     })
 }
 
-/// Every page that is open; there may be none.
-fn tell(live: &broadcast::Sender<Record>, answer: &Answer) {
-    for (_, handled) in &answer.objects {
-        if let Outcome::Recorded(record) = &handled.outcome {
-            let _ = live.send(Record::clone(record));
+/// What becomes of each object is printed, and told to the pages.
+fn answered(live: Live) -> impl Fn(&Answer) + Send + Sync {
+    move |answer| {
+        handled::print(answer);
+        for (_, handled) in &answer.objects {
+            if let Outcome::Recorded(record) = &handled.outcome {
+                live.send(Record::clone(record));
+            }
         }
     }
 }

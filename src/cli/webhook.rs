@@ -7,10 +7,9 @@ use clap::Args;
 use tokio::net::TcpListener;
 
 use super::failure::Failure;
-use super::handled;
 use super::output::line;
 use crate::config::{Secret, Settings, WEBHOOK_TOKEN};
-use crate::function::Function;
+use crate::function::{Answer, Function};
 use crate::local::webhook::{PATH, Webhook};
 use crate::records::Records;
 
@@ -50,9 +49,15 @@ impl WebhookArgs {
 }
 
 impl Listener {
-    pub(super) async fn serve(self, function: Function, records: Arc<dyn Records>, stop: impl Future<Output = ()>) {
+    pub(super) async fn serve(
+        self,
+        function: Function,
+        records: Arc<dyn Records>,
+        answered: impl Fn(&Answer) + Send + Sync + 'static,
+        stop: impl Future<Output = ()>,
+    ) {
         let token = self.token.map(|Secret(token)| token);
-        let webhook = Webhook { function: Arc::new(function), records, token, answered: Box::new(handled::print) };
+        let webhook = Webhook { function: Arc::new(function), records, token, answered: Box::new(answered) };
         webhook.serve(self.listener, stop).await;
     }
 }

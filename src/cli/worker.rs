@@ -60,7 +60,8 @@ impl Worker {
 
         let (started, stop) = (Instant::now(), CancellationToken::new());
         let listener = self.webhook.listen(&settings).await?;
-        let webhook = listener.map(|listener| listener.serve(function(), records.clone(), stop.cancelled()));
+        let webhook =
+            listener.map(|listener| listener.serve(function(), records.clone(), handled::print, stop.cancelled()));
         let work = async {
             let Some(queue) = queue else { return Ok(None) };
             let found = stop.run_until_cancelled(worker::find(&self::settings(queue, &settings), tell)).await;

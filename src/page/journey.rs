@@ -15,7 +15,7 @@ use super::rows::Row;
 use super::{PageState, Shared};
 use crate::classifier::Model;
 use crate::decode::{Channels, Limits, Picture, decode};
-use crate::encoding::base64;
+use crate::encoding::{base64, grouped};
 use crate::objects::{FetchError, Object, Pinned};
 use crate::preprocess::thumbnail;
 use crate::record::{self, Guess, Reason, Record, Status, Verdict};
@@ -108,7 +108,7 @@ impl Journey {
         let (reason, why) = match fetched {
             Ok(Object { head, bytes }) => {
                 let content_type = head.content_type.as_deref().unwrap_or("no content type");
-                let note = format!("{} bytes, {content_type}", thousands(bytes.len() as u64));
+                let note = format!("{} bytes, {content_type}", grouped(bytes.len() as u64));
                 self.step("fetch", took, Some(note), None);
                 return Ok(Some(bytes));
             }
@@ -224,29 +224,4 @@ fn drawn(picture: &Picture) -> Option<String> {
 /// To the microsecond.
 fn milliseconds(took: Duration) -> f64 {
     took.as_micros() as f64 / 1e3
-}
-
-/// `14,203`
-fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() * 4 / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_read_in_threes() {
-        for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (14_203, "14,203"), (1_234_567, "1,234,567")] {
-            assert_eq!(thousands(number), text);
-        }
-    }
 }

@@ -8,6 +8,7 @@ use spotter::page::Token;
 use spotter::record::{Guess, Order, Reason, Record};
 use spotter::records::RecordsError;
 
+use super::openapi::Document;
 use super::sighting;
 use super::site::{Broken, Site, encode};
 
@@ -145,6 +146,13 @@ pub(super) async fn other_hosts_are_refused() {
             assert_eq!(answer.error(), expected);
         }
     }
+    let document = Document::of(&site).await;
+    for (method, way) in document.operations() {
+        let method_line = method.to_uppercase();
+        let answer = ask(format!("{method_line} {way} HTTP/1.1\r\nHost: evil.example\r\nContent-Length: 0\r\n")).await;
+        assert_eq!(answer.status, 421);
+        document.check(method, way, 421, &answer.json());
+    }
     let both = format!("GET / HTTP/1.1\r\nHost: localhost:{port}\r\nHost: evil.example\r\n");
     assert_eq!(ask(both).await.status, 400);
     assert_eq!(ask("GET / HTTP/1.1\r\n".to_owned()).await.status, 400);
@@ -219,6 +227,14 @@ pub(super) async fn a_token_is_asked_for_by_the_api_only() {
             assert_eq!(refused.error(), "This needs the page's token: Authorization: Bearer, and the token.");
         }
     }
+    let document = Document::of(&Site::with([]).await).await;
+    for (method, way) in document.operations() {
+        let method_line = method.to_uppercase();
+        let head = format!("{method_line} {way} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0\r\n");
+        let refused = site.ask(&head, "").await;
+        assert_eq!(refused.status, 401);
+        document.check(method, way, 401, &refused.json());
+    }
     assert_eq!(get("/api/about", "Authorization: Bearer s3cret\r\n").await.status, 200);
     let sent = json!({"key": "a.png", "size": 3, "content_type": "image/png"}).to_string();
     let json = "Content-Type: application/json\r\n";
@@ -274,6 +290,7 @@ pub(super) async fn a_home_that_is_away_is_said() {
     let broken = || RecordsError::Broken("records.sqlite is damaged".into());
     for (error, status) in [(away as fn() -> RecordsError, 503), (broken, 500)] {
         let site = Site::start(Some(Arc::new(Broken(error))), |_| {}).await;
+        let document = Document::of(&site).await;
         let object = "bucket=b&key=k";
         for way in [
             "/api/records".to_owned(),
@@ -284,6 +301,7 @@ pub(super) async fn a_home_that_is_away_is_said() {
             let answer = site.get(&way).await;
             assert_eq!(answer.status, status, "{way}");
             assert!(answer.error().contains(&error().to_string()), "{}", answer.error());
+            document.check("get", &way, status, &answer.json());
         }
         // The page opens all the same, and takes uploads.
         assert_eq!(site.get("/").await.status, 200);

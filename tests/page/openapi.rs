@@ -14,11 +14,18 @@ impl Document {
         Document(answer.json())
     }
 
+    /// Every method and path.
+    pub(super) fn operations(&self) -> Vec<(&str, &str)> {
+        let paths = self.0["paths"].as_object().unwrap().iter();
+        paths.flat_map(|(path, of)| of.as_object().unwrap().keys().map(|method| (&**method, &**path))).collect()
+    }
+
     /// Fails where the answer to `method path` is not as documented for its status.
     pub(super) fn check(&self, method: &str, path: &str, status: u16, answer: &Value) {
         let of_path = path.split('?').next().unwrap();
-        let responses = &self.0["paths"][of_path][method]["responses"];
-        let schema = &responses[status.to_string()]["content"]["application/json"]["schema"];
+        let response = &self.0["paths"][of_path][method]["responses"][status.to_string()];
+        let shared = response["$ref"].as_str().and_then(|way| self.0.pointer(way.trim_start_matches('#')));
+        let schema = &shared.unwrap_or(response)["content"]["application/json"]["schema"];
         assert!(schema.is_object(), "{method} {path}: {status} is not documented");
         if let Err(problem) = self.fits(schema, answer, "") {
             panic!("{method} {path}, {status}: {problem}\n{answer}");

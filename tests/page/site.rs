@@ -13,7 +13,7 @@ use spotter::event::EventBridgeKeys;
 use spotter::function::Function;
 use spotter::local::{Credentials, Endpoint, EndpointHandle, Store, client, dispatch};
 use spotter::objects::S3Objects;
-use spotter::page::{self, PageState, Uploads, loopback_hosts};
+use spotter::page::{self, Live, PageState, Uploads, loopback_hosts};
 use spotter::pipeline::{Outcome, Pipeline};
 use spotter::record::Record;
 use spotter::records::embedded::Embedded;
@@ -80,7 +80,7 @@ impl Site {
             max_bytes: MAX_BYTES,
             s3_endpoint: s3_url.clone(),
             uploads: Some(Uploads { bucket: BUCKET.into(), any_bucket: true, prefix: String::new() }),
-            live: Some(live.clone()),
+            live: Some(Live::new(&live)),
             samples: None,
             hosts: Some(loopback_hosts(port)),
             token: None,

@@ -6,12 +6,13 @@ use futures_util::{FutureExt, StreamExt, TryStreamExt};
 use tokio::sync::oneshot;
 
 use super::report::ORPHANED;
-use super::tally::{Tally, grouped};
+use super::tally::Tally;
 use super::{End, Run};
 use crate::backfill::Seen;
 use crate::cli::failure::Failure;
 use crate::cli::handled;
 use crate::cli::output::{line, note, visible};
+use crate::encoding::grouped;
 use crate::function::TIME_LIMIT;
 use crate::pipeline::Outcome;
 use crate::telemetry;

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::tally::{Tally, grouped};
+use super::tally::Tally;
 use crate::backfill::Scope;
 use crate::cli::failure::Failure;
 use crate::cli::output::note;
+use crate::encoding::grouped;
 
 /// Between lines.
 const PAUSE: Duration = Duration::from_secs(10);

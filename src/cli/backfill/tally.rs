@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::backfill::{Filled, Gap, Scope};
+use crate::encoding::grouped;
 use crate::pipeline::Outcome;
 use crate::record::Status;
 
@@ -114,29 +115,9 @@ impl Tally {
     }
 }
 
-/// `1,204`.
-pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn figures_are_grouped() {
-        for (number, text) in [(0, "0"), (999, "999"), (1_204, "1,204"), (1_000_000, "1,000,000")] {
-            assert_eq!(grouped(number), text);
-        }
-    }
 
     #[test]
     fn a_summary_says_what_there_was() {
