@@ -5,11 +5,12 @@ use std::time::Instant;
 use clap::Args;
 
 use super::failure::Failure;
+use super::home;
 use super::object_url::ObjectUrl;
 use super::output::{FormatArgs, Printer};
-use super::{home, times};
 use crate::ask;
 use crate::config::Settings;
+use crate::event::Timestamp;
 use crate::function::TIME_LIMIT;
 
 /// One more row beside the model's, of the version that the object is now: no model's answer changes, and `stats` knows
@@ -40,7 +41,7 @@ impl Correct {
         let ObjectUrl { bucket, key } = &self.object;
         let deadline = Instant::now() + TIME_LIMIT;
         let correction =
-            ask::correct(&*records, bucket, key, None, self.label.as_deref(), times::now(), deadline).await?;
+            ask::correct(&*records, bucket, key, None, self.label.as_deref(), Timestamp::now(), deadline).await?;
         let mut printer = Printer::new(self.format.chosen())?;
         printer.record(&correction)?;
         printer.finish()

@@ -1,7 +1,5 @@
 //! Times as people at this machine read and write them: in its time zone.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use chrono::{DateTime, Local, NaiveDate, NaiveDateTime, NaiveTime, TimeZone};
 use clap::Args;
 
@@ -28,13 +26,7 @@ pub(super) fn shown(at: Timestamp) -> String {
 
 /// What [`ask::when`] reads; a date, alone or with a time as tables show it, is one of here.
 pub(super) fn time(text: &str) -> Result<Timestamp, String> {
-    time_in(&Local, text, now())
-}
-
-/// By the clock of this machine.
-pub(super) fn now() -> Timestamp {
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX))
+    time_in(&Local, text, Timestamp::now())
 }
 
 fn shown_in<Z: TimeZone>(zone: &Z, at: Timestamp) -> String {

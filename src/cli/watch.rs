@@ -12,7 +12,7 @@ use super::home;
 use super::output::{FormatArgs, Printer, note};
 use super::question::QuestionArgs;
 use super::signals::Signals;
-use super::times::{self, PeriodArgs};
+use super::times::PeriodArgs;
 use crate::ask::{self, Question};
 use crate::config::{PROGRAM, Settings};
 use crate::event::Timestamp;
@@ -59,7 +59,7 @@ impl Watch {
             let mut away = false;
             loop {
                 tokio::time::sleep(self.every).await;
-                match known.look(&*records, &question, times::now(), usize::MAX).await {
+                match known.look(&*records, &question, Timestamp::now(), usize::MAX).await {
                     Ok(fresh) => {
                         away = false;
                         print(&mut printer, fresh)?;
@@ -95,7 +95,7 @@ async fn first(
     limit: usize,
     known: &mut Known,
 ) -> Result<Vec<Record>, RecordsError> {
-    let mut newest = known.look(records, question, times::now(), limit).await?;
+    let mut newest = known.look(records, question, Timestamp::now(), limit).await?;
     let last = newest.last().map(Cursor::of);
     let older = ask::answers(records, question.clone(), last).take(limit - newest.len());
     newest.extend(older.try_collect::<Vec<Record>>().await?);
@@ -210,7 +210,7 @@ mod tests {
     async fn what_the_first_look_leaves_out_is_known_too() {
         let folder = tempfile::tempdir().unwrap();
         let home = Embedded::open(&folder.path().join("records.sqlite")).unwrap();
-        let now = times::now();
+        let now = Timestamp::now();
         for (key, ago) in [("a", 1), ("b", 2), ("c", 3), ("d", 24 * HOUR), ("e", 25 * HOUR)] {
             write(&home, key, Timestamp(now.0 - ago)).await;
         }
@@ -218,7 +218,7 @@ mod tests {
             let mut known = Known::default();
             let shown = keys(first(&home, &question(), limit, &mut known).await.unwrap());
             assert_eq!(shown.concat(), expected, "{limit}");
-            let fresh = known.look(&home, &question(), times::now(), usize::MAX).await.unwrap();
+            let fresh = known.look(&home, &question(), Timestamp::now(), usize::MAX).await.unwrap();
             assert!(fresh.is_empty(), "{limit}");
         }
     }

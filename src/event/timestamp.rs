@@ -1,6 +1,8 @@
 //! Times as S3 sends them and as Cassandra keeps them.
 
 use std::fmt;
+#[cfg(feature = "page")]
+use std::time::SystemTime;
 
 use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
@@ -11,6 +13,13 @@ use time::format_description::well_known::Rfc3339;
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
+    /// By the clock of this machine.
+    #[cfg(feature = "page")]
+    pub fn now() -> Timestamp {
+        let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Timestamp(i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX))
+    }
+
     /// RFC 3339 in any offset and precision, cut to milliseconds; `None` for anything else.
     pub fn parse_rfc3339(text: &str) -> Option<Timestamp> {
         let nanos = OffsetDateTime::parse(text, &Rfc3339).ok()?.unix_timestamp_nanos();

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
-use super::store::now;
 use super::{Notification, Store, StoreError};
 use crate::event::Timestamp;
 use crate::function::{Answer, Function, TIME_LIMIT};
@@ -52,7 +51,9 @@ async fn pending(store: &Store) -> Result<Vec<Notification>, StoreError> {
 
 async fn until_next(store: &Store) -> Duration {
     match blocking(store, Store::next_due).await {
-        Ok(Some(due)) => Duration::from_millis(due.0.saturating_sub(now().0).max(0) as u64).min(LONGEST_PAUSE),
+        Ok(Some(due)) => {
+            Duration::from_millis(due.0.saturating_sub(Timestamp::now().0).max(0) as u64).min(LONGEST_PAUSE)
+        }
         Ok(None) => LONGEST_PAUSE,
         Err(_) => FIRST_PAUSE,
     }
@@ -62,7 +63,7 @@ async fn deliver_and_settle(store: &Store, function: &Function, notification: No
     let answer = deliver(function, &notification.body).await;
     let (id, attempts, done) = (notification.id, notification.attempts, answer.body.is_ok());
     let pause = FIRST_PAUSE.saturating_mul(2u32.saturating_pow(attempts)).min(LONGEST_PAUSE);
-    let again = Timestamp(now().0.saturating_add(pause.as_millis() as i64));
+    let again = Timestamp(Timestamp::now().0.saturating_add(pause.as_millis() as i64));
     let settled = blocking(store, move |store| if done { store.done(id) } else { store.retry(id, again) }).await;
     if let Err(error) = settled {
         // Still queued: it is delivered again, and writes the same row.

@@ -31,7 +31,6 @@ pub use buckets::{Bucket, Versioning};
 pub(super) use listing::{Entry, Query, VersionEntry, behind, successor};
 pub(super) use multipart::{PartNumber, UploadedPart};
 pub use outbox::Notification;
-pub(super) use outbox::now;
 pub use version::{Attributes, Checksums, Condition, Removed, Version, Written};
 
 /// Raised when the tables change; a folder of another layout is refused, not guessed at.

@@ -12,7 +12,6 @@ use serde::de::{Deserializer, Error};
 
 use super::Shared;
 use super::answer::{Failure, sent};
-use super::query::now;
 use super::rows::Row;
 use crate::ask::{self, AskError};
 use crate::event::Timestamp;
@@ -74,7 +73,7 @@ pub(super) async fn correct(
         version: version.unwrap_or_default(),
     });
     let (records, label) = (&*page.records, label.as_deref());
-    let correction = ask::correct(records, &bucket, &key, of.as_ref(), label, now(), deadline).await?;
+    let correction = ask::correct(records, &bucket, &key, of.as_ref(), label, Timestamp::now(), deadline).await?;
     if let Some(live) = &page.live {
         // Whoever listens; nobody may.
         let _ = live.send(correction.clone());

@@ -1,7 +1,6 @@
 //! What stands behind the `?`: which records, and where to go on.
 
 use std::str::FromStr;
-use std::time::SystemTime;
 
 use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
@@ -143,10 +142,5 @@ fn flag(name: &str, text: Option<&str>) -> Result<bool, Failure> {
 }
 
 fn when(text: &str) -> Result<Timestamp, Failure> {
-    ask::when(text, now()).map_err(|why| Failure::bad_request(format!("{why}.")))
-}
-
-pub(super) fn now() -> Timestamp {
-    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX))
+    ask::when(text, Timestamp::now()).map_err(|why| Failure::bad_request(format!("{why}.")))
 }

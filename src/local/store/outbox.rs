@@ -43,7 +43,7 @@ impl Store {
         self.read(|connection| {
             let sql = "SELECT id, body, attempts FROM outbox WHERE due <= ?1 ORDER BY id LIMIT ?2";
             let mut statement = connection.prepare_cached(sql)?;
-            let rows = statement.query_map(params![now().0, limit], |row| {
+            let rows = statement.query_map(params![Timestamp::now().0, limit], |row| {
                 Ok(Notification { id: row.get(0)?, body: row.get(1)?, attempts: row.get(2)? })
             })?;
             Ok(rows.collect::<Result<_, _>>()?)
@@ -105,10 +105,4 @@ pub(super) fn queue(
     transaction.prepare_cached("INSERT INTO outbox (id, body) VALUES (?1, ?2)")?.execute(params![seq.0, body])?;
     after.queued = true;
     Ok(())
-}
-
-/// The clock by which notifications are due.
-pub(in super::super) fn now() -> Timestamp {
-    let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX))
 }
