@@ -10,14 +10,26 @@ use super::canvas::Canvas;
 use super::jpeg_markers::{self, Structure};
 use super::{Channels, Rejection, colour, orientation};
 
+/// Bytes of the last marker.
+const END_OF_IMAGE: usize = 2;
+/// Put in place of the last marker of a sequential picture, at which the decoder would read endless zeros where a scan
+/// ends early. Sixteen bytes of ones, stuffed: a code of ones is none (T.81, annex C), and the decoder reads eight bytes
+/// ahead, which may not be missing.
+const NO_CODE: [[u8; 2]; 16] = [[0xff, 0]; 16];
+
 pub(super) fn decode(bytes: &[u8], budget: &Budget) -> Result<Canvas, Rejection> {
     let structure = jpeg_markers::read(bytes)?;
     let (width, height) = (structure.width, structure.height);
     budget.check_size("JPEG", width, height)?;
-    // What follows the picture (a gain map, a video) is not looked at. A sequential scan that ends early is noticed by
-    // the decoder at the end of the data, but not at a marker: so it does not see the last one.
-    let end = if structure.progressive { structure.end } else { structure.end - 2 };
-    pixels(&bytes[..end], &structure, budget).map_err(|rejection| rejection.of(width, height))
+    // What follows the picture (a gain map, a video) is not looked at.
+    let picture = &bytes[..structure.end];
+    let decoded = if structure.progressive {
+        pixels(picture, &structure, budget)
+    } else {
+        let scans = &picture[..picture.len() - END_OF_IMAGE];
+        pixels(&[scans, NO_CODE.as_flattened()].concat(), &structure, budget)
+    };
+    decoded.map_err(|rejection| rejection.of(width, height))
 }
 
 fn pixels(bytes: &[u8], structure: &Structure, budget: &Budget) -> Result<Canvas, Rejection> {

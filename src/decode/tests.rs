@@ -78,3 +78,18 @@ fn the_size_over_the_limit_never_looks_like_the_limit() {
     assert_eq!(budget.check_size("PNG", 70_000, 2).unwrap_err().kind, RejectionKind::TooLarge);
     assert_eq!(Budget::new(Channels::Luma, Limits { pixels: u64::MAX }).memory(), u64::MAX);
 }
+
+/// Blank last rows of a JPEG take a few bits, all of which the decoder has read ahead when it begins them.
+#[test]
+fn a_small_jpeg_with_little_in_its_last_rows_is_whole() {
+    for (width, height) in (1..=64).flat_map(|side| [(side, side), (8, side), (side, 8), (28, side)]) {
+        let pixels: Vec<u8> =
+            (0..width * height).map(|at| if at < 8 * width && at % 3 == 0 { 20 } else { 250 }).collect();
+        let mut jpeg = Vec::new();
+        image::codecs::jpeg::JpegEncoder::new_with_quality(&mut jpeg, 90)
+            .encode(&pixels, width, height, image::ExtendedColorType::L8)
+            .unwrap();
+        let picture = decode(&jpeg, Channels::Luma, Limits::default());
+        assert!(picture.is_ok(), "{width} x {height}: {picture:?}");
+    }
+}
