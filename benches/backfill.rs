@@ -15,13 +15,15 @@ use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use spotter::backfill::{Backfill, Pace, Round, Scope};
 use spotter::classifier::Model;
 use spotter::decode::Limits;
+use spotter::event::ObjectEvent;
 use spotter::event::make::EventName;
 use spotter::filter::Filter;
 use spotter::local::{Attributes, Condition, Credentials, Endpoint, Store, client};
-use spotter::objects::{Objects, Pinned, S3Objects};
+use spotter::objects::{Object, Objects, Pinned, S3Objects};
 use spotter::pipeline::{Outcome, Pipeline, Steps};
-use spotter::records::Records;
+use spotter::record::{self, Record, Subject};
 use spotter::records::embedded::Embedded;
+use spotter::records::{self, Records};
 
 type Failure = Box<dyn Error + Send + Sync>;
 
@@ -29,6 +31,9 @@ const BUCKET: &str = "pictures";
 const MAX_BYTES: u64 = 1_000_000;
 /// The bucket is walked in so many parts, each by both: what else the machine does meets both.
 const PARTS: usize = 20;
+/// Of so many objects each phase is measured by itself.
+const SAMPLE: usize = 4_000;
+const MODEL: &str = "digits/1";
 
 fn main() -> Result<(), Failure> {
     // Cargo adds `--bench`.
@@ -55,7 +60,8 @@ async fn measure(objects: usize, at_once: usize, store: &Path, records: &Path) -
     let model = Arc::new(Model::embedded()?);
     let pipeline = Pipeline::new(s3.clone(), records.clone(), model.clone(), Limits::default(), MAX_BYTES);
 
-    let (mut bare, mut filled, mut ratios, mut steps) = (Duration::ZERO, Duration::ZERO, Vec::new(), Steps::default());
+    let (mut bare, mut filled, mut ratios) = (Took::default(), Took::default(), Vec::new());
+    let (mut steps, mut sample) = (Steps::default(), Vec::new());
     // One of all parts: the first of them finds the pace, as a run does.
     let mut backfill = Backfill {
         objects: s3.clone(),
@@ -71,17 +77,17 @@ async fn measure(objects: usize, at_once: usize, store: &Path, records: &Path) -
         let keys: Vec<String> = (0..objects).filter(|at| at % PARTS == part).map(key).collect();
         let (got, done) = if part % 2 == 0 {
             let got = get(&*s3, &keys, at_once).await?;
-            (got, fill(&backfill, &pipeline, keys.len(), &mut steps).await?)
+            (got, fill(&backfill, &pipeline, keys.len(), &mut steps, &mut sample).await?)
         } else {
-            let done = fill(&backfill, &pipeline, keys.len(), &mut steps).await?;
+            let done = fill(&backfill, &pipeline, keys.len(), &mut steps, &mut sample).await?;
             (get(&*s3, &keys, at_once).await?, done)
         };
-        ratios.push(got.as_secs_f64() / done.as_secs_f64());
-        bare += got;
-        filled += done;
+        ratios.push(got.wall.as_secs_f64() / done.wall.as_secs_f64());
+        bare.add(got);
+        filled.add(done);
     }
     ratios.sort_by(f64::total_cmp);
-    let rate = |time: Duration| objects as f64 / time.as_secs_f64();
+    let rate = |took: Took| objects as f64 / took.wall.as_secs_f64();
     println!("bare GET loop  {:6.0}/s", rate(bare));
     println!("backfill       {:6.0}/s", rate(filled));
     println!(
@@ -98,7 +104,85 @@ async fn measure(objects: usize, at_once: usize, store: &Path, records: &Path) -
         each(steps.classify),
         each(steps.write)
     );
+    let of_phases = phases(&*s3, &model, &sample, at_once).await?;
+    println!("of the processors, client and endpoint together, an object takes");
+    let named = [("a bare GET", bare, objects), ("the backfill", filled, objects)].into_iter();
+    for (name, took, objects) in named.chain(of_phases.map(|(name, took)| (name, took, sample.len()))) {
+        println!("  {name:14} {:.2} ms", took.processors.as_secs_f64() * 1e3 / objects as f64);
+    }
     Ok(())
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Took {
+    wall: Duration,
+    processors: Duration,
+}
+
+impl Took {
+    fn add(&mut self, other: Took) {
+        self.wall += other.wall;
+        self.processors += other.processors;
+    }
+}
+
+struct Watch {
+    started: Instant,
+    processors: Duration,
+}
+
+impl Watch {
+    fn start() -> Watch {
+        Watch { started: Instant::now(), processors: processors() }
+    }
+
+    fn took(&self) -> Took {
+        Took { wall: self.started.elapsed(), processors: processors().saturating_sub(self.processors) }
+    }
+}
+
+/// What this process has had of the processors, to 10 ms; nothing where there is no /proc. proc(5): fields 14 and 15 of
+/// `stat` are hundredths of a second, and the second is a name in parentheses.
+fn processors() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
+    Duration::from_millis(fields.filter_map(|field| field.parse::<u64>().ok()).sum::<u64>() * 10)
+}
+
+/// What a backfill does beside the GET, each for itself.
+async fn phases(
+    s3: &dyn Objects,
+    model: &Arc<Model>,
+    sample: &[(ObjectEvent, Record)],
+    at_once: usize,
+) -> Result<[(&'static str, Took); 3], Failure> {
+    let folder = tempfile::tempdir()?;
+    let home = Embedded::open(&folder.path().join("records.sqlite"))?;
+    let home = &home;
+    let watch = Watch::start();
+    let looks = stream::iter(sample).map(|(event, _)| records::get_with_newest(home, &event.bucket, &event.key, MODEL));
+    looks.buffer_unordered(at_once).try_for_each(|_| async { Ok(()) }).await?;
+    let look = watch.took();
+
+    let mut pictures = Vec::new();
+    for (event, record) in sample {
+        let pinned = Pinned { bucket: event.bucket.clone(), key: event.key.clone(), version_id: None, etag: None };
+        let Object { head, bytes } = s3.get(&pinned, MAX_BYTES).await?;
+        pictures.push((Subject { event: event.clone(), order: record.order.clone(), head }, bytes));
+    }
+    let watch = Watch::start();
+    for ((subject, bytes), (_, record)) in pictures.iter().zip(sample) {
+        if record::of_picture(subject, bytes, model, Limits::default()) != *record {
+            return Err("another record".into());
+        }
+    }
+    let classify = watch.took();
+
+    let watch = Watch::start();
+    let end = Instant::now() + Duration::from_secs(600);
+    let writes = stream::iter(sample).map(|(_, record)| home.write(record, end));
+    writes.buffer_unordered(at_once).try_for_each(|()| async { Ok(()) }).await?;
+    Ok([("- looking up", look), ("- classifying", classify), ("- writing", watch.took())])
 }
 
 fn key(at: usize) -> String {
@@ -152,27 +236,37 @@ fn serve(store: Store, credentials: Credentials) -> Result<SocketAddr, Failure> 
     Ok(address.recv()?)
 }
 
-async fn get(s3: &dyn Objects, keys: &[String], at_once: usize) -> Result<Duration, Failure> {
-    let started = Instant::now();
+async fn get(s3: &dyn Objects, keys: &[String], at_once: usize) -> Result<Took, Failure> {
+    let watch = Watch::start();
     let gets = stream::iter(keys.to_vec()).map(|key| async move {
         let pinned = Pinned { bucket: BUCKET.into(), key, version_id: None, etag: None };
         s3.get(&pinned, MAX_BYTES).await
     });
     let got: Vec<_> = gets.buffer_unordered(at_once).try_collect().await?;
-    if got.len() == keys.len() { Ok(started.elapsed()) } else { Err("objects are missing".into()) }
+    if got.len() == keys.len() { Ok(watch.took()) } else { Err("objects are missing".into()) }
 }
 
-async fn fill(backfill: &Backfill, pipeline: &Pipeline, objects: usize, sum: &mut Steps) -> Result<Duration, Failure> {
-    let started = Instant::now();
+async fn fill(
+    backfill: &Backfill,
+    pipeline: &Pipeline,
+    objects: usize,
+    sum: &mut Steps,
+    sample: &mut Vec<(ObjectEvent, Record)>,
+) -> Result<Took, Failure> {
+    let watch = Watch::start();
     let round = Round { scope: Scope::Gaps { after: None }, limit: Duration::from_secs(60) };
     let mut filled = backfill.fill(pipeline, round, pending().boxed());
     let mut recorded = 0;
     while let Some(object) = filled.try_next().await? {
-        let (_, handled) = object.handled.ok_or("it had a record")?;
-        recorded += usize::from(matches!(handled.outcome, Outcome::Recorded(_)));
+        let (event, handled) = object.handled.ok_or("it had a record")?;
         sum.fetch += handled.steps.fetch;
         sum.classify += handled.steps.classify;
         sum.write += handled.steps.write;
+        let Outcome::Recorded(record) = handled.outcome else { continue };
+        recorded += 1;
+        if sample.len() < SAMPLE {
+            sample.push((event, *record));
+        }
     }
-    if recorded == objects { Ok(started.elapsed()) } else { Err(format!("{recorded} of {objects}").into()) }
+    if recorded == objects { Ok(watch.took()) } else { Err(format!("{recorded} of {objects}").into()) }
 }

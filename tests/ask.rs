@@ -1,9 +1,10 @@
 //! The asking commands as people use them.
 
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use libtest_mimic::{Failed, Trial};
 use serde_json::Value;
@@ -14,7 +15,7 @@ use spotter::records::{self, Listing, Records};
 use tempfile::TempDir;
 
 use crate::cli::spotter;
-use crate::harness;
+use crate::harness::{self, needs};
 
 pub fn trials() -> Vec<Trial> {
     vec![
@@ -24,6 +25,10 @@ pub fn trials() -> Vec<Trial> {
         Trial::test("ask::a_correction_is_seen_everywhere_and_undone", corrections),
         Trial::test("ask::stats_tell_labels_over_time", stats),
         Trial::test("ask::watch_shows_what_comes_late_and_changed_once_each", watch),
+        Trial::test("ask::watch_ends_with_whoever_reads_it", watch_closed),
+        Trial::test("ask::a_bucket_without_records_is_told", no_such_bucket),
+        Trial::test("ask::a_history_is_newest_first", history),
+        needs("ask::a_full_disk_is_told_by_its_name", dev_full(), full),
         Trial::test("ask::models_are_compared", model_diff),
         Trial::test("ask::a_listing_streams_into_a_pipe_that_closes", closed_pipe),
     ]
@@ -37,7 +42,7 @@ fn home() -> Result<TempDir, Failed> {
 }
 
 fn run(home: &TempDir, arguments: &str) -> Result<Output, Failed> {
-    let zone = std::path::Path::new("/usr/share/zoneinfo/Asia/Tokyo").exists();
+    let zone = Path::new("/usr/share/zoneinfo/Asia/Tokyo").exists();
     let zone = if zone { "Asia/Tokyo" } else { "JST-9" };
     Ok(spotter(home).args(arguments.split(' ')).env("TZ", zone).stdin(Stdio::null()).output()?)
 }
@@ -79,7 +84,7 @@ fn filters() -> Result<(), Failed> {
         assert!(expected > 0, "{arguments} would prove nothing");
         assert_eq!(listed(&home, arguments)?.len(), expected, "{arguments}");
     }
-    for nothing in ["list s3://none", "list --until 1h", "list s3://demo/photos --label 0"] {
+    for nothing in ["list --until 1h", "list s3://demo/photos --label 0"] {
         let output = run(&home, nothing)?;
         assert_eq!((stdout(&output).as_str(), stderr(&output).as_str()), ("", "no records\n"), "{nothing}");
     }
@@ -159,11 +164,12 @@ fn corrections() -> Result<(), Failed> {
     assert_eq!((&accuracy["checked"], &accuracy["agreed"]), (&Value::from(1), &Value::from(0)));
     let table = stdout(&run(&home, "stats --format table")?);
     assert!(
-        table.lines().any(|line| line.split_whitespace().eq(["checked", "label", "8", "1", "0", "(0.0", "%)"])),
+        table.contains("\n1 checked by people, who agreed with 0 (0.0 %)\nLABEL  CHECKED  AGREED     DAY (UTC) "),
         "{table}"
     );
+    assert!(table.contains("\n8      1        0 (0.0 %)  20"), "{table}");
 
-    listed(&home, "correct s3://demo/8.bmp --undo")?;
+    assert_eq!(listed(&home, "correct s3://demo/8.bmp --undo")?, before, "what holds again");
     assert_eq!(listed(&home, "get s3://demo/8.bmp")?, before);
     assert_eq!(listed(&home, "stats")?[0]["accuracy"]["checked"], 0);
     assert!(listed(&home, "correct s3://demo/8.bmp eight --any-label")?[0]["label"] == "eight");
@@ -181,6 +187,12 @@ fn stats() -> Result<(), Failed> {
         .filter_map(|(_, rows)| rows.as_u64())
         .sum();
     assert_eq!(stats["rows"], rows);
+    let table = stdout(&run(&home, "stats --format table")?);
+    let mut lines = table.lines();
+    assert_eq!(lines.next(), Some("19 rows of digits/1"));
+    assert!(lines.next().is_some_and(|head| head.starts_with("STATUS      ROWS  LABEL  ROWS  REASON")), "{table}");
+    assert_eq!(table.matches("deleted").count(), 1, "{table}");
+    assert_eq!(table.lines().count(), 12, "as long as the most labels are: {table}");
     let table = stdout(&run(&home, "stats --by day --format table")?);
     let head = table.lines().find(|line| line.starts_with("DAY (UTC)")).ok_or(table.clone())?;
     assert!(head.contains("ROWS") && head.contains("REJECTED"), "{table}");
@@ -252,6 +264,103 @@ fn watch() -> Result<(), Failed> {
     let output = child.wait_with_output()?;
     assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(0), ""));
     assert!(lines.try_recv().is_err(), "nothing twice");
+    Ok(())
+}
+
+fn watch_closed() -> Result<(), Failed> {
+    let home = home()?;
+    let mut watch = spotter(&home);
+    watch.args(["watch", "--every", "1h", "-n", "1", "--json"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = watch.spawn()?;
+    let mut first = String::new();
+    BufReader::new(child.stdout.take().ok_or("stdout")?).read_line(&mut first)?;
+    assert!(!first.is_empty());
+    // Nobody reads any more, and no record comes.
+    let end = harness::deadline();
+    while child.try_wait()?.is_none() {
+        if Instant::now() > end {
+            child.kill()?;
+            return Err("it goes on for nobody".into());
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let output = child.wait_with_output()?;
+    assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(0), ""));
+    Ok(())
+}
+
+fn no_such_bucket() -> Result<(), Failed> {
+    let home = home()?;
+    let nothing = "no record of bucket nope by digits/1 yet\n";
+    for arguments in ["list s3://nope", "list s3://nope/in --label 7 --since 1h"] {
+        let output = run(&home, arguments)?;
+        assert_eq!((stdout(&output).as_str(), stderr(&output).as_str()), ("", nothing), "{arguments}");
+    }
+    let output = run(&home, "list s3://demo --model none/1")?;
+    assert_eq!(stderr(&output), "no record of bucket demo by none/1 yet\n");
+    for (place, said) in [("s3://nope", nothing), ("s3://demo/none", "")] {
+        let mut watch = spotter(&home);
+        watch.args(["watch", place]).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = watch.spawn()?;
+        let mut first = String::new();
+        if !said.is_empty() {
+            BufReader::new(child.stderr.as_mut().ok_or("stderr")?).read_line(&mut first)?;
+        }
+        // It ends as nobody reads it.
+        drop(child.stdout.take());
+        let output = child.wait_with_output()?;
+        assert_eq!((output.status.code(), first + &stderr(&output)), (Some(0), said.to_owned()), "{place}");
+    }
+    Ok(())
+}
+
+fn history() -> Result<(), Failed> {
+    let home = home()?;
+    let records = records_of(&home)?;
+    harness::on_runtime(async {
+        let row = records::get(&records, "demo", "8.bmp", "digits/1").await?.ok_or("8.bmp")?;
+        // Their clocks were wrong: long before the picture came.
+        for (label, at) in [("1", 0), ("2", 86_400_000)] {
+            records.write(&Record::correction(&row, Some(label), Timestamp(at)), harness::deadline()).await?;
+        }
+        Ok(())
+    })?;
+    listed(&home, "correct s3://demo/8.bmp 3")?;
+    let said = |row: &Value| (row["label"].as_str().unwrap_or_default().to_owned(), row["model"] == "digits/1");
+    let rows: Vec<_> = listed(&home, "get s3://demo/8.bmp --history")?.iter().map(said).collect();
+    let expected = [("3", false), ("2", false), ("1", false), ("8", true)];
+    assert_eq!(rows, expected.map(|(label, is_model)| (label.to_owned(), is_model)));
+    let table = stdout(&run(&home, "get s3://demo/8.bmp --history --format table")?);
+    for (line, time) in [(2, "1970-01-02 09:00:00  human "), (3, "1970-01-01 09:00:00  human ")] {
+        assert!(table.lines().nth(line).is_some_and(|line| line.contains(time)), "the time of correction: {table}");
+    }
+    Ok(())
+}
+
+fn dev_full() -> Result<(), String> {
+    Path::new("/dev/full").exists().then_some(()).ok_or_else(|| "there is no /dev/full here".to_owned())
+}
+
+fn full((): ()) -> Result<(), Failed> {
+    let home = home()?;
+    for arguments in [
+        "list --json",
+        "list --format csv",
+        "list --format table",
+        "get s3://demo/8.bmp",
+        "stats --format table",
+        "stats --json",
+        "classify samples/8.bmp",
+        "export --format parquet",
+        "export --format csv",
+        "export --format jsonl",
+    ] {
+        let disk = std::fs::File::options().write(true).open("/dev/full")?;
+        let output = spotter(&home).args(arguments.split(' ')).stdout(disk).stderr(Stdio::piped()).output()?;
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(1), "{arguments}: {said}");
+        assert!(said.starts_with("spotter: cannot write to standard output: No space left"), "{arguments}: {said}");
+    }
     Ok(())
 }
 

@@ -74,6 +74,9 @@ fn classify() -> Result<(), Failed> {
     assert_eq!(lines[0]["path"], "samples/8.bmp");
     assert_eq!((&lines[0]["label"], &lines[1]["label"]), (&Value::from("8"), &Value::from("3")));
     assert_eq!(lines[0]["top"].as_array().map(Vec::len), Some(3));
+    assert_eq!((&lines[0]["reason"], &lines[0]["why"]), (&Value::Null, &Value::Null));
+    let refused: Value = serde_json::from_str(&stdout(&run(&home, &["classify", "Cargo.toml", "--json"])?))?;
+    assert_eq!((&refused["reason"], refused["why"].is_string()), (&Value::from("not_an_image"), true));
     let mut child = spotter(&home)
         .args(["classify", "-", "--format", "csv"])
         .stdin(Stdio::piped())

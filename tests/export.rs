@@ -226,6 +226,11 @@ async fn as_listed() -> Result<(), Failed> {
     assert_eq!(text(&bench.read("sevens.jsonl")?), text(&listed.stdout));
     let exported = bench.run(&["export", "s3://pictures/uns", "--status=unsure", "--max-confidence=0.5"])?;
     assert_eq!(text(&exported.stderr), "1 record\n");
+    let listed = bench.run(&["list", "--json", "--limit", "5"])?;
+    let exported = bench.run(&["export", "--limit", "5"])?;
+    assert_eq!((text(&exported.stdout), &*text(&exported.stderr)), (text(&listed.stdout), "5 records\n"));
+    let exported = bench.run(&["export", "-n", "5", "-o", "five.parquet"])?;
+    assert!(text(&exported.stderr).starts_with("5 records → five.parquet ("), "{}", text(&exported.stderr));
     Ok(())
 }
 
@@ -241,6 +246,9 @@ async fn formats() -> Result<(), Failed> {
         let output = bench.run(&[&["export"], arguments.as_slice()].concat())?;
         assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", text(&output.stderr));
         assert!(output.stdout.is_empty(), "data went to the file");
+        let said = text(&output.stderr);
+        let contradicts = said.contains("b.jsonl is named as JSON Lines and will be CSV, as --format says");
+        assert_eq!(contradicts, name == "b.jsonl", "{said}");
         let file = text(&bench.read(name)?);
         assert!(file.starts_with(start), "{arguments:?}: {file}");
         let seen = ["iVBORwD/", "\u{fffd}PNG\0\u{fffd}"].iter().any(|seen| file.contains(seen));

@@ -1,7 +1,7 @@
 //! Telling others: at least once, after the record, and never in a circle.
 
 mod localstack;
-mod receiver;
+pub mod receiver;
 
 use std::future::pending;
 use std::time::{Duration, Instant};

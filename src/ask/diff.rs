@@ -1,13 +1,11 @@
 //! What two models make of the same pictures.
 
 use std::cmp::Ordering;
-use std::future::ready;
 
 use futures_util::stream::{self, BoxStream, Fuse, StreamExt, TryStreamExt};
 use serde::Serialize;
 
 use super::{LOOKS_AT_ONCE, MOST_A_PAGE, Question, answers};
-use crate::event::Timestamp;
 use crate::record::Record;
 use crate::records::{self, Cursor, Records, RecordsError};
 
@@ -38,18 +36,6 @@ pub struct Changes {
     pub changes: Vec<Change>,
     /// `None` on the last page.
     pub next: Option<Cursor>,
-}
-
-/// Every change, newest first.
-pub fn diff<'a>(records: &'a dyn Records, a: &str, b: &str) -> BoxStream<'a, Result<Change, RecordsError>> {
-    compared(records, a, b, None)
-        .try_filter_map(|(_, compared)| {
-            ready(Ok(match compared {
-                Compared::Changed(change) => Some(*change),
-                _ => None,
-            }))
-        })
-        .boxed()
 }
 
 /// At most `limit` changes (at least one) after a place. There may be more if the page says where to go on, even if
@@ -93,7 +79,6 @@ pub fn compared<'a>(
         futures_util::try_join!(a.fill(), b.fill())?;
         let pair = match (a.place(), b.place()) {
             (None, None) => return Ok(None),
-            // What is greater is newer, and comes first.
             (place, other) => match place.cmp(&other) {
                 Ordering::Equal => (a.head.take(), b.head.take()),
                 Ordering::Greater => (a.head.take(), None),
@@ -131,10 +116,9 @@ impl Log<'_> {
         Ok(())
     }
 
-    /// As logs are ordered; `None`, which is less than all, at the end.
-    fn place(&self) -> Option<(Timestamp, [u8; 16], String, String)> {
-        let Cursor { object_hash, order } = self.head.as_ref().map(Cursor::of)?;
-        Some((order.event_time, object_hash, order.seq, order.version))
+    /// `None`, which is less than all, at the end.
+    fn place(&self) -> Option<Cursor> {
+        self.head.as_ref().map(Cursor::of)
     }
 }
 

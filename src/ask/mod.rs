@@ -22,7 +22,7 @@ use crate::records::{self, Cursor, Listing, Page, Records, RecordsError};
 
 pub use corrections::{AskError, correct, corrected, label_by_people, labels_by_people, models, review};
 pub use cursor::{cursor_text, parse_cursor};
-pub use diff::{Change, Changes, Compared, compared, diff, diff_page};
+pub use diff::{Change, Changes, Compared, compared, diff_page};
 pub use stats::{Accuracy, By, Checked, Period, Stats, stats};
 pub use when::when;
 

@@ -12,6 +12,7 @@ use crate::ask;
 use crate::config::Settings;
 use crate::event::Timestamp;
 use crate::function::TIME_LIMIT;
+use crate::records;
 
 /// One more row beside the model's, of the version that the object is now: no model's answer changes, and `stats` knows
 /// how often it was right.
@@ -22,7 +23,7 @@ pub(super) struct Correct {
     /// What the picture shows: a label of the model in use
     #[arg(required_unless_present = "undo", conflicts_with = "undo")]
     label: Option<String>,
-    /// Take back what was said before
+    /// Take back what was said before; prints the model's answer, which holds again
     #[arg(long)]
     undo: bool,
     /// Take a label that the model does not know
@@ -43,7 +44,14 @@ impl Correct {
         let correction =
             ask::correct(&*records, bucket, key, None, self.label.as_deref(), Timestamp::now(), deadline).await?;
         let mut printer = Printer::new(self.format.chosen())?;
-        printer.record(&correction)?;
+        if self.undo {
+            // What holds again: the model's answer.
+            let model = home::model_id(None, settings)?;
+            let (answer, newest) = records::get_with_newest(&*records, bucket, key, &model).await?;
+            printer.answer(&answer.or(newest).unwrap_or(correction), None)?;
+        } else {
+            printer.record(&correction)?;
+        }
         printer.finish()
     }
 

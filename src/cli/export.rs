@@ -12,7 +12,7 @@ use indicatif::{DecimalBytes, HumanCount, HumanFloatCount, ProgressBar, Progress
 
 use super::failure::Failure;
 use super::home;
-use super::output::note;
+use super::output::{note, stdout};
 use super::question::QuestionArgs;
 use super::signals::Signals;
 use super::times::PeriodArgs;
@@ -46,6 +46,9 @@ pub(super) struct Export {
     /// Leave out what has been replaced or deleted since
     #[arg(long)]
     current: bool,
+    /// At most so many [default: all]
+    #[arg(long, short = 'n')]
+    limit: Option<usize>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -61,11 +64,12 @@ type Rows<'a> = BoxStream<'a, Result<Row, RecordsError>>;
 impl Export {
     pub(super) async fn run(self, settings: &Settings) -> Result<(), Failure> {
         let format = self.format()?;
-        let Export { output, corrected, seen, question, period, current, .. } = self;
+        let Export { output, corrected, seen, question, period, current, limit, .. } = self;
         let seen = seen.unwrap_or(corrected || format == Format::Parquet);
         let records = home::records_to_ask(settings)?;
         let question = Question { current, seen, ..question.question(period, settings)? };
         let rows = if corrected { labelled(&*records, question) } else { answered(&*records, question) };
+        let rows = rows.take(limit.unwrap_or(usize::MAX)).boxed();
         let mut signals = Signals::new()?;
         tokio::select! {
             done = write_to(&output, format.into(), Shape { seen, corrected }, rows) => done,
@@ -78,11 +82,21 @@ impl Export {
 
     /// What is asked for, or what the file's name says.
     fn format(&self) -> Result<Format, Failure> {
-        let format = match (self.format, is_stdout(&self.output)) {
+        let named = named(&self.output);
+        let format = match (self.format, named) {
             (Some(format), _) => format,
-            (None, true) => Format::Jsonl,
-            (None, false) => by_name(&self.output)?,
+            (None, _) if is_stdout(&self.output) => Format::Jsonl,
+            (None, Some(named)) => named,
+            (None, None) => {
+                let path = self.output.display();
+                let problem = format!("{path} does not end in .parquet, .csv or .jsonl: say which with --format");
+                return Err(Failure::Usage(problem));
+            }
         };
+        if let Some(named) = named.filter(|named| *named != format) {
+            let path = self.output.display();
+            note(&format!("{path} is named as {named} and will be {format}, as --format says"));
+        }
         if format == Format::Parquet && is_stdout(&self.output) && io::stdout().is_terminal() {
             return Err(Failure::Usage("Parquet is not for a terminal: name a file with --output".into()));
         }
@@ -114,7 +128,7 @@ fn labelled(records: &dyn Records, question: Question) -> Rows<'_> {
 
 async fn write_to(output: &Path, format: export::Format, shape: Shape, rows: Rows<'_>) -> Result<(), Failure> {
     if is_stdout(output) {
-        let (mut stdout, count) = write(format, shape, rows, io::stdout(), Failure::from).await?;
+        let (mut stdout, count) = write(format, shape, rows, stdout(), Failure::from).await?;
         stdout.flush()?;
         note(&records(count));
         return Ok(());
@@ -173,15 +187,23 @@ impl Drop for Progress {
     }
 }
 
-fn by_name(path: &Path) -> Result<Format, Failure> {
-    match path.extension().and_then(OsStr::to_str) {
-        Some("parquet") => Ok(Format::Parquet),
-        Some("csv") => Ok(Format::Csv),
-        Some("jsonl" | "ndjson") => Ok(Format::Jsonl),
-        _ => {
-            let path = path.display();
-            Err(Failure::Usage(format!("{path} does not end in .parquet, .csv or .jsonl: say which with --format")))
-        }
+/// What a file's name says that it is.
+fn named(path: &Path) -> Option<Format> {
+    match path.extension().and_then(OsStr::to_str)? {
+        "parquet" => Some(Format::Parquet),
+        "csv" => Some(Format::Csv),
+        "jsonl" | "ndjson" => Some(Format::Jsonl),
+        _ => None,
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Format::Parquet => "Parquet",
+            Format::Csv => "CSV",
+            Format::Jsonl => "JSON Lines",
+        })
     }
 }
 

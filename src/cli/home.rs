@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use etcetera::BaseStrategy;
 
@@ -92,18 +91,4 @@ pub(super) fn pipeline(
     Pipeline::new(objects, records, model, settings.limits, settings.max_bytes)
         .filtered(settings.filter.clone())
         .followed_by(After::new(settings.tag, notifier))
-}
-
-/// `300ms`, `5s`, `2m`, or seconds without a unit.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let number: u64 = digits.parse().map_err(|_| "use a number and ms, s, m or h, as in 5s".to_owned())?;
-    let milliseconds = match &text[digits.len()..] {
-        "ms" => 1,
-        "s" | "" => 1_000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        other => return Err(format!("{other} is no unit: use ms, s, m or h")),
-    };
-    number.checked_mul(milliseconds).map(Duration::from_millis).ok_or_else(|| "too long".into())
 }

@@ -6,7 +6,7 @@ use futures_util::{StreamExt, TryStreamExt};
 use super::failure::Failure;
 use super::home;
 use super::output::{FormatArgs, Printer, note};
-use super::question::QuestionArgs;
+use super::question::{self, QuestionArgs};
 use super::times::PeriodArgs;
 use crate::ask::{self, Question};
 use crate::config::Settings;
@@ -32,7 +32,7 @@ impl List {
     pub(super) async fn run(self, settings: &Settings) -> Result<(), Failure> {
         let records = home::records_to_ask(settings)?;
         let question = Question { current: self.current, ..self.question.question(self.period, settings)? };
-        let mut rows = ask::answers(&*records, question, None).take(self.limit);
+        let mut rows = ask::answers(&*records, question.clone(), None).take(self.limit);
         let mut printer = Printer::new(self.format.chosen())?;
         let mut any = false;
         while let Some(row) = rows.try_next().await? {
@@ -40,7 +40,8 @@ impl List {
             any = true;
         }
         if !any {
-            note("no records");
+            let of_the_bucket = question::nothing_of_the_bucket(&*records, &question).await?;
+            note(&of_the_bucket.unwrap_or_else(|| "no records".to_owned()));
         }
         printer.finish()
     }

@@ -30,7 +30,7 @@ mod watch;
 mod webhook;
 mod worker;
 
-use std::io;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -158,7 +158,7 @@ async fn run(globals: Globals, command: Command) -> Result<(), Failure> {
     if let Command::Completions { shell } = command {
         let mut script = Vec::new();
         clap_complete::generate(shell, &mut Cli::command(), config::PROGRAM, &mut script);
-        return Ok(io::Write::write_all(&mut io::stdout(), &script)?);
+        return Ok(output::stdout().write_all(&script)?);
     }
     let settings = globals.settings()?;
     match command {

@@ -2,14 +2,14 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::io::{self, BufWriter, Write};
+use std::io::{BufWriter, Write};
 
 use clap::Args;
 use futures_util::TryStreamExt;
 use serde::Serialize;
 
 use super::failure::Failure;
-use super::output::{Format, FormatArgs, csv, note};
+use super::output::{Format, FormatArgs, csv, note, stdout};
 use super::table::Table;
 use super::{home, question, times};
 use crate::ask::{self, Change, Compared};
@@ -76,7 +76,7 @@ impl Diff {
     pub(super) async fn run(self, settings: &Settings) -> Result<(), Failure> {
         let records = home::records_to_ask(settings)?;
         let format = self.format.chosen();
-        let mut out = BufWriter::new(io::stdout());
+        let mut out = BufWriter::new(stdout());
         let mut rows = Table::new(&["OBJECT", &self.a, "CONF", &self.b, "CONF", "TIME", "VERSION"]);
         if format == Format::Csv {
             writeln!(out, "{}", CSV_COLUMNS.join(","))?;

@@ -1,9 +1,12 @@
 //! Records as a table for people, or as JSON lines or CSV for programs.
 
 use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
+use std::os::fd::AsFd;
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
+use tokio::io::Interest;
+use tokio::net::unix::pipe::Sender;
 
 use super::failure::Failure;
 use super::table::Table;
@@ -63,7 +66,7 @@ const TABLE_COLUMNS: &[&str] = &["OBJECT", "STATUS", "LABEL", "CONF", "WHY", "TI
 pub(super) struct Printer {
     to: Printing,
     /// A terminal shows each line at once; what else reads us gets many at a time.
-    out: BufWriter<Stdout>,
+    out: BufWriter<Out>,
 }
 
 enum Printing {
@@ -74,7 +77,7 @@ enum Printing {
 
 impl Printer {
     pub(super) fn new(format: Format) -> Result<Printer, Failure> {
-        let mut out = BufWriter::new(io::stdout());
+        let mut out = BufWriter::new(stdout());
         let to = match format {
             Format::Table => Printing::Table(Table::new(TABLE_COLUMNS)),
             Format::Json => Printing::Json,
@@ -130,8 +133,9 @@ impl Printer {
 
 fn table_row(record: &Record) -> Vec<String> {
     let mut row = short_row(record);
-    row.push(times::shown(record.order.event_time));
-    row.push(if record.model.is_empty() { "–".into() } else { record.model.clone() });
+    // A correction's model is the time of it: people read it as one.
+    row.push(times::shown(record.corrected_at().unwrap_or(record.order.event_time)));
+    row.push(if record.model.is_empty() { "–".into() } else { record.listed_model().to_owned() });
     row.push(record.order.version.clone());
     row
 }
@@ -168,7 +172,7 @@ fn row(name: String, status: Status, best: Option<(&str, f32)>, reason: Option<R
 pub(super) fn table<S: AsRef<str>>(head: &[S], rows: &[Vec<String>]) -> Result<(), Failure> {
     let mut table = Table::new(head);
     table.fits = rows.len();
-    let mut out = io::stdout().lock();
+    let mut out = stdout();
     rows.iter().try_for_each(|row| table.row(&mut out, row))?;
     table.flush(&mut out)
 }
@@ -200,9 +204,42 @@ fn csv_field(value: &serde_json::Value) -> String {
     if text.contains(['"', ',', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
 }
 
+/// Standard output, whose errors say what could not be written.
+pub(super) struct Out(Stdout);
+
+pub(super) fn stdout() -> Out {
+    Out(io::stdout())
+}
+
+impl Write for Out {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes).map_err(of_stdout)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush().map_err(of_stdout)
+    }
+}
+
+fn of_stdout(error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("cannot write to standard output: {error}"))
+}
+
+/// Once nobody reads standard output any more, where that can be known: of pipes and sockets, on Linux. Elsewhere the
+/// next write tells.
+pub(super) async fn stdout_closed() {
+    // A descriptor of our own is only waited for, never written to, so the pipe keeps its blocking mode.
+    let pipe = io::stdout().as_fd().try_clone_to_owned().and_then(Sender::from_owned_fd_unchecked);
+    match pipe {
+        Ok(pipe) if pipe.ready(Interest::ERROR).await.is_ok() => {}
+        // A file or a device, which cannot be waited for.
+        _ => std::future::pending().await,
+    }
+}
+
 /// One line on stdout.
 pub(super) fn line(text: &str) -> Result<(), Failure> {
-    Ok(writeln!(io::stdout().lock(), "{text}")?)
+    Ok(writeln!(stdout(), "{text}")?)
 }
 
 /// One line on stderr: what is not data. That nobody reads it is no failure.

@@ -6,9 +6,10 @@ use super::failure::Failure;
 use super::home;
 use super::object_url::PrefixUrl;
 use super::times::PeriodArgs;
-use crate::ask::Question;
+use crate::ask::{self, Question};
 use crate::config::Settings;
 use crate::record::{HUMAN, Status};
+use crate::records::{Records, RecordsError};
 
 #[derive(Debug, Clone, Args)]
 pub(super) struct QuestionArgs {
@@ -69,6 +70,24 @@ impl QuestionArgs {
             seen: false,
         })
     }
+}
+
+/// That a bucket has no record at all, if one is asked for: a typo would only find nothing. Looks at no more rows than
+/// a page does, so of many rows it may not be known.
+pub(super) async fn nothing_of_the_bucket(
+    records: &dyn Records,
+    Question { model, bucket, .. }: &Question,
+) -> Result<Option<String>, RecordsError> {
+    let Some(name) = bucket else { return Ok(None) };
+    let any = Question { model: model.clone(), bucket: bucket.clone(), ..Question::default() };
+    let page = ask::page(records, &any, None, 1).await?;
+    let by = match model.as_str() {
+        "" => return Ok(None),
+        HUMAN => "corrected by people".to_owned(),
+        model => format!("by {model}"),
+    };
+    let none = page.records.is_empty() && page.next.is_none();
+    Ok(none.then(|| format!("no record of bucket {name} {by} yet")))
 }
 
 /// A typo would only find nothing.

@@ -1,5 +1,6 @@
 //! `spotter stats`: how many records of each kind, over time, and how often the model was right.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use clap::Args;
@@ -8,9 +9,10 @@ use super::failure::Failure;
 use super::output::{Format, FormatArgs, csv, line, table};
 use super::times::{self, PeriodArgs};
 use super::{home, question};
-use crate::ask::{self, By, Checked};
+use crate::ask::{self, Accuracy, By, Checked};
 use crate::config::Settings;
 use crate::event::Timestamp;
+use crate::record::Status;
 
 const CSV_COLUMNS: [&str; 5] = ["kind", "name", "rows", "agreed", "time"];
 
@@ -59,8 +61,12 @@ impl Stats {
             }
             Format::Table => {
                 line(&format!("{} rows of {model}", stats.rows))?;
-                let rows: Vec<Vec<String>> = figures(&stats).into_iter().map(Figure::row).collect();
-                table(&["KIND", "NAME", "ROWS", "AGREED"], &rows)?;
+                beside(counts(&stats))?;
+                if stats.accuracy.checked > 0 {
+                    let Accuracy { checked, agreed, .. } = stats.accuracy;
+                    line(&format!("\n{checked} checked by people, who agreed with {}", share(agreed, checked)))?;
+                    beside(checks(&stats.accuracy))?;
+                }
                 let Some(by) = self.by else { return Ok(()) };
                 line("")?;
                 over_time(&stats, by)
@@ -69,14 +75,68 @@ impl Stats {
     }
 }
 
-impl Figure {
-    fn row(self) -> Vec<String> {
-        let agreed = self.agreed.map(|agreed| {
-            let share = agreed as f64 * 100.0 / self.rows as f64;
-            format!("{agreed} ({share:.1} %)")
-        });
-        vec![self.kind.into(), self.name, self.rows.to_string(), agreed.unwrap_or_default()]
+/// Some columns of a table, with rows of their own.
+struct Block {
+    head: Vec<&'static str>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Block {
+    fn of(name: &'static str, counts: impl IntoIterator<Item = (String, u64)>) -> Block {
+        let rows = counts.into_iter().filter(|(_, rows)| *rows > 0).map(|(name, rows)| vec![name, rows.to_string()]);
+        Block { head: vec![name, "ROWS"], rows: rows.collect() }
     }
+
+    fn of_checked(name: &'static str, of: &BTreeMap<String, Checked>) -> Block {
+        let row =
+            |(name, of): (&String, &Checked)| vec![name.clone(), of.checked.to_string(), share(of.agreed, of.checked)];
+        Block { head: vec![name, "CHECKED", "AGREED"], rows: of.iter().map(row).collect() }
+    }
+}
+
+/// Blocks side by side: each kind of figures is short.
+fn beside(blocks: Vec<Block>) -> Result<(), Failure> {
+    let blocks: Vec<Block> = blocks.into_iter().filter(|block| !block.rows.is_empty()).collect();
+    let height = blocks.iter().map(|block| block.rows.len()).max().unwrap_or(0);
+    let cells = |block: &Block, at: usize| {
+        let none = || vec![String::new(); block.head.len()];
+        block.rows.get(at).cloned().unwrap_or_else(none)
+    };
+    let row = |at: usize| blocks.iter().flat_map(|block| cells(block, at)).collect();
+    let rows: Vec<Vec<String>> = (0..height).map(row).collect();
+    table(&blocks.iter().flat_map(|block| block.head.clone()).collect::<Vec<_>>(), &rows)
+}
+
+/// How many rows there are of each kind, each of them once.
+fn counts(stats: &ask::Stats) -> Vec<Block> {
+    let most_first = |counts: Vec<(String, u64)>| {
+        let mut counts = counts;
+        counts.sort_by_key(|(_, rows)| Reverse(*rows));
+        counts
+    };
+    let statuses = stats.by_status.iter().map(|(status, rows)| (status.as_str().to_owned(), *rows));
+    // What is not classified is listed under its status, which has its own column.
+    let of_status = |label: &str| {
+        let status = Status::parse(label).filter(|status| *status != Status::Classified);
+        status.and_then(|status| stats.by_status.get(&status)).copied().unwrap_or(0)
+    };
+    let labels = stats.by_label.iter().map(|(label, rows)| (label.clone(), rows.saturating_sub(of_status(label))));
+    let reasons = stats.by_reason.iter().map(|(reason, rows)| ((*reason).to_owned(), *rows));
+    let tenths = stats.confidence.iter().enumerate().map(|(tenth, rows)| (tenth_name(tenth), *rows));
+    vec![
+        Block::of("STATUS", statuses),
+        Block::of("LABEL", most_first(labels.collect())),
+        Block::of("REASON", most_first(reasons.collect())),
+        Block::of("CONFIDENCE", tenths),
+    ]
+}
+
+fn checks(accuracy: &Accuracy) -> Vec<Block> {
+    vec![Block::of_checked("LABEL", &accuracy.by_label), Block::of_checked("DAY (UTC)", &accuracy.by_day)]
+}
+
+fn share(agreed: u64, of: u64) -> String {
+    format!("{agreed} ({:.1} %)", agreed as f64 * 100.0 / of as f64)
 }
 
 fn figures(stats: &ask::Stats) -> Vec<Figure> {
@@ -143,7 +203,46 @@ fn over_time(stats: &ask::Stats, by: By) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)] // a panic is a failed test
+
     use super::*;
+
+    fn counted(kind: &[(&str, u64)]) -> BTreeMap<String, u64> {
+        kind.iter().map(|(name, rows)| ((*name).to_owned(), *rows)).collect()
+    }
+
+    /// A model whose label is called as a status is.
+    #[test]
+    fn each_row_is_counted_once_and_zeros_are_left_out() {
+        let stats = ask::Stats {
+            by_status: [(Status::Classified, 5), (Status::Unsure, 2), (Status::Deleted, 3)].into(),
+            by_label: counted(&[("1", 1), ("7", 3), ("deleted", 4), ("unsure", 2)]),
+            confidence: [0, 0, 0, 0, 2, 0, 0, 0, 0, 5],
+            ..ask::Stats::default()
+        };
+        let blocks = counts(&stats);
+        let rows = |name: &str| -> Vec<(&str, &str)> {
+            let block = blocks.iter().find(|block| block.head[0] == name).unwrap();
+            block.rows.iter().map(|row| (row[0].as_str(), row[1].as_str())).collect()
+        };
+        assert_eq!(rows("STATUS"), [("classified", "5"), ("unsure", "2"), ("deleted", "3")]);
+        assert_eq!(rows("LABEL"), [("7", "3"), ("1", "1"), ("deleted", "1")]);
+        assert_eq!(rows("REASON"), []);
+        assert_eq!(rows("CONFIDENCE"), [("0.4-0.5", "2"), ("0.9-1.0", "5")]);
+    }
+
+    #[test]
+    fn shares_are_rounded_to_a_tenth() {
+        for (agreed, of, text) in [
+            (0, 1, "0 (0.0 %)"),
+            (2, 3, "2 (66.7 %)"),
+            (37, 39, "37 (94.9 %)"),
+            (1, 3, "1 (33.3 %)"),
+            (5, 5, "5 (100.0 %)"),
+        ] {
+            assert_eq!(share(agreed, of), text);
+        }
+    }
 
     #[test]
     fn tenths_have_names() {

@@ -1,5 +1,7 @@
 //! Times as people at this machine read and write them: in its time zone.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Local, NaiveDate, NaiveDateTime, NaiveTime, TimeZone};
 use clap::Args;
 
@@ -27,6 +29,28 @@ pub(super) fn shown(at: Timestamp) -> String {
 /// What [`ask::when`] reads; a date, alone or with a time as tables show it, is one of here.
 pub(super) fn time(text: &str) -> Result<Timestamp, String> {
     time_in(&Local, text, Timestamp::now())
+}
+
+/// `300ms`, `5s`, `2m`, or seconds without a unit.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let number: u64 = digits.parse().map_err(|_| "use a number and ms, s, m or h, as in 5s".to_owned())?;
+    let milliseconds = match &text[digits.len()..] {
+        "ms" => 1,
+        "s" | "" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        other => return Err(format!("{other} is no unit: use ms, s, m or h")),
+    };
+    number.checked_mul(milliseconds).map(Duration::from_millis).ok_or_else(|| "too long".into())
+}
+
+/// Between two looks at the same thing.
+pub(super) fn pause(text: &str, shortest: Duration) -> Result<Duration, String> {
+    match duration(text)? {
+        pause if pause < shortest => Err(format!("use {shortest:?} or longer")),
+        pause => Ok(pause),
+    }
 }
 
 fn shown_in<Z: TimeZone>(zone: &Z, at: Timestamp) -> String {
@@ -60,9 +84,28 @@ fn beginning_in<Z: TimeZone>(zone: &Z, date: NaiveDate) -> Option<DateTime<Z>> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)] // a panic is a failed test
+
     use chrono::{FixedOffset, MappedLocalTime, Offset, TimeDelta, Utc};
 
     use super::*;
+
+    #[test]
+    fn a_pause_must_not_be_a_busy_loop() {
+        let (second, tenth) = (Duration::from_secs(1), Duration::from_millis(100));
+        for (text, shortest, read) in
+            [("1m", second, 60_000), ("1", second, 1_000), ("100ms", tenth, 100), ("2h", tenth, 7_200_000)]
+        {
+            assert_eq!(pause(text, shortest), Ok(Duration::from_millis(read)), "{text}");
+        }
+        for text in ["0", "999ms", "0h"] {
+            assert_eq!(pause(text, second).unwrap_err(), "use 1s or longer", "{text}");
+        }
+        assert_eq!(pause("99ms", tenth).unwrap_err(), "use 100ms or longer");
+        for no_time in ["", "s", "5 parsecs", "-1s", "99999999999999999999h"] {
+            assert!(pause(no_time, tenth).is_err_and(|why| !why.contains("longer")), "{no_time}");
+        }
+    }
 
     #[test]
     fn what_a_table_shows_is_read_back() {

@@ -9,10 +9,10 @@ use sha2::{Digest, Sha256};
 
 use super::failure::Failure;
 use super::home;
-use super::output::{FormatArgs, Printer, note};
-use super::question::QuestionArgs;
+use super::output::{FormatArgs, Printer, note, stdout_closed};
+use super::question::{self, QuestionArgs};
 use super::signals::Signals;
-use super::times::PeriodArgs;
+use super::times::{self, PeriodArgs};
 use crate::ask::{self, Question};
 use crate::config::{PROGRAM, Settings};
 use crate::event::Timestamp;
@@ -33,17 +33,10 @@ pub(super) struct Watch {
     #[arg(long, short = 'n', default_value_t = 10)]
     limit: usize,
     /// Look again after so long
-    #[arg(long, value_parser = pause, value_name = "TIME", default_value = "2s")]
+    #[arg(long, value_parser = |text: &str| times::pause(text, SHORTEST_PAUSE), value_name = "TIME", default_value = "2s")]
     every: Duration,
     #[command(flatten)]
     format: FormatArgs,
-}
-
-fn pause(text: &str) -> Result<Duration, String> {
-    match home::duration(text)? {
-        pause if pause < SHORTEST_PAUSE => Err("use 100ms or longer".into()),
-        pause => Ok(pause),
-    }
 }
 
 impl Watch {
@@ -55,6 +48,11 @@ impl Watch {
         let mut known = Known::default();
         let watched = async {
             let first = first(&*records, &question, self.limit, &mut known).await?;
+            if first.is_empty()
+                && let Some(nothing) = question::nothing_of_the_bucket(&*records, &question).await?
+            {
+                note(&nothing);
+            }
             print(&mut printer, first)?;
             let mut away = false;
             loop {
@@ -78,6 +76,8 @@ impl Watch {
         tokio::select! {
             ended = watched => ended,
             () = signals.next() => Ok(()),
+            // Who has enough may go long before there is something to write.
+            () = stdout_closed() => Err(Failure::ClosedPipe),
         }
     }
 }

@@ -7,6 +7,7 @@ pub mod reader;
 
 pub use reader::{correction_of, current, get, get_with_newest, history, is_current, listed, newest, of_version};
 
+use std::cmp::Ordering;
 use std::time::Instant;
 
 use async_trait::async_trait;
@@ -45,7 +46,7 @@ pub trait Records: Send + Sync {
     async fn purge(&self, bucket: &str, key: &str) -> Result<u64, RecordsError>;
 }
 
-/// Which rows, in the order (event time, [`object_hash`], seq, version), greatest first.
+/// Which rows, in the order of [`Cursor`]s (event time, [`object_hash`], seq, version), greatest first.
 #[derive(Debug, Clone)]
 pub struct Listing {
     /// As [`Record::listed_model`]: `name/version` lists what that model saw, `human` what people corrected, `''` deletes
@@ -98,7 +99,7 @@ impl Listing {
     }
 }
 
-/// Where a page ended.
+/// Where a row stands in a log. What is greater is newer, and comes first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {
     pub object_hash: [u8; 16],
@@ -108,6 +109,21 @@ pub struct Cursor {
 impl Cursor {
     pub fn of(record: &Record) -> Cursor {
         Cursor { object_hash: object_hash(&record.bucket, &record.key), order: record.order.clone() }
+    }
+}
+
+/// The order of every [`Listing`].
+impl Ord for Cursor {
+    fn cmp(&self, other: &Cursor) -> Ordering {
+        let place = |Cursor { object_hash, order }: &Cursor| (order.event_time, *object_hash);
+        let same_time = || (&self.order.seq, &self.order.version).cmp(&(&other.order.seq, &other.order.version));
+        place(self).cmp(&place(other)).then_with(same_time)
+    }
+}
+
+impl PartialOrd for Cursor {
+    fn partial_cmp(&self, other: &Cursor) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -135,4 +151,26 @@ pub enum RecordsError {
     /// Will not pass: the home holds something that this version cannot read, or cannot be opened.
     #[error("{0}")]
     Broken(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn logs_are_ordered_by_time_then_object_then_order() {
+        let at = |time: i64, hash: u8, seq: &str, version: &str| Cursor {
+            object_hash: [hash; 16],
+            order: Order { seq: seq.into(), event_time: Timestamp(time), version: version.into() },
+        };
+        let ascending = [
+            at(1, 9, "F", "z"),
+            at(2, 1, "A", "a"),
+            at(2, 1, "A", "b"),
+            at(2, 1, "B", "a"),
+            at(2, 2, "", ""),
+            at(3, 0, "", ""),
+        ];
+        assert!(ascending.is_sorted_by(|a, b| a < b), "{ascending:?}");
+    }
 }

@@ -1,6 +1,7 @@
 //! What is gone and no event has said so: `--delete`, and whatever happens at the same time.
 
 use std::future::pending;
+use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
@@ -20,9 +21,11 @@ use spotter::pipeline::{Outcome, Pipeline};
 use spotter::record::{Record, Status};
 use tempfile::TempDir;
 
+use super::resume::{signal, until};
 use super::{LIMIT, backfill, current, on, run, said};
 use crate::cloud::{BUCKET, Cloud, MAX_BYTES, sample};
 use crate::harness::on_runtime;
+use crate::notify::receiver::{Receiver, Script};
 
 pub fn trials() -> Vec<Trial> {
     vec![
@@ -33,6 +36,7 @@ pub fn trials() -> Vec<Trial> {
         Trial::test("backfill::delete::a_marker_that_is_removed_undeletes", || on_runtime(marker())),
         Trial::test("backfill::delete::an_observation_after_it_stands_above", || on_runtime(observed_again())),
         Trial::test("backfill::delete::nobody_told_is_a_failure", || on_runtime(untold())),
+        Trial::test("backfill::delete::who_was_not_told_is_told_in_the_next_round", || on_runtime(told_again())),
         Trial::test("backfill::delete::the_command_asks_or_is_told_yes", || on_runtime(command())),
     ]
 }
@@ -256,6 +260,51 @@ async fn untold() -> Result<(), Failed> {
     assert!(err.contains("s3://demo/gone.png  failed: recorded, but http://127.0.0.1:1 could not be told"), "{err}");
     assert!(out.contains("1 orphaned · 1 failed  "), "{out}");
     assert!(std::fs::read_to_string(&file)?.contains("gone.png"));
+    // Its row is there, so no listing and no orphan leads to it, but its name does.
+    let receiver = Receiver::http(Script(vec![(204, "")]))?;
+    let mut again = on(&home, &cloud, &["s3://demo", "--keys", name, "--delete", "--yes"]);
+    again.env("SPOTTER_NOTIFY", format!("http://{}/", receiver.address));
+    let (code, out, err) = said(again)?;
+    assert_eq!(code, Some(0), "{out}{err}");
+    assert!(out.contains("1 named · 0 recorded · 1 gone meanwhile · 1 orphaned · 1 recorded as deleted"), "{out}");
+    assert_eq!(deletes(&receiver)?, ["gone.png"]);
+    // A name that nobody knows is no orphan.
+    std::fs::write(&file, "{\"key\":\"never.png\"}\n")?;
+    let (code, out, _) = said(on(&home, &cloud, &["s3://demo", "--keys", name, "--delete", "--yes"]))?;
+    assert_eq!((code, out.contains("1 named · 0 recorded · 1 gone meanwhile · 0 failed")), (Some(0), true), "{out}");
+    Ok(())
+}
+
+/// The keys of whose deletes somebody was told, in the order of telling.
+fn deletes(receiver: &Receiver) -> Result<Vec<String>, Failed> {
+    let bodies = receiver.received().into_iter().map(|received| Ok(serde_json::from_str::<Value>(&received.body)?));
+    let bodies = bodies.collect::<Result<Vec<Value>, Failed>>()?;
+    let deletes = bodies.iter().filter(|body| body["status"] == "deleted");
+    Ok(deletes.filter_map(|body| body["key"].as_str()).map(str::to_owned).collect())
+}
+
+async fn told_again() -> Result<(), Failed> {
+    let (cloud, home) = (Cloud::start().await?, TempDir::new()?);
+    for key in ["gone.png", "here.png"] {
+        cloud.put(key, &sample("1.png")?).await?;
+    }
+    assert_eq!(said(on(&home, &cloud, &["s3://demo"]))?.0, Some(0));
+    cloud.s3.delete_object().bucket(BUCKET).key("gone.png").send().await?;
+    // As often as a round tries.
+    const TRIES: usize = 3;
+    let receiver = Receiver::http(Script([vec![(503, ""); TRIES], vec![(204, "")]].concat()))?;
+    let said_to = home.path().join("said");
+    let said = || std::fs::read_to_string(&said_to).unwrap_or_default();
+    let mut command = on(&home, &cloud, &["s3://demo", "--every", "1s", "--delete", "--yes"]);
+    command.env("SPOTTER_NOTIFY", format!("http://{}/", receiver.address)).stdout(std::fs::File::create(&said_to)?);
+    let mut child = command.stderr(Stdio::null()).spawn()?;
+    until("a round that could not tell", || said().contains("1 orphaned · 1 failed")).await?;
+    until("one that could", || said().contains("0 recorded · 1 recorded as deleted · 0 failed")).await?;
+    until("one with nothing to tell", || said().contains("1 right · 0 missing · 0 stale · 0 recorded · 0 failed"))
+        .await?;
+    signal(&child, "-INT")?;
+    until("it has ended", || child.try_wait().is_ok_and(|ended| ended.is_some())).await?;
+    assert_eq!(deletes(&receiver)?, ["gone.png"; TRIES + 1], "{}", said());
     Ok(())
 }
 

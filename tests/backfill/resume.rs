@@ -122,7 +122,7 @@ fn bookmark(home: &TempDir) -> Option<usize> {
     kept["after"].as_str()?.strip_suffix(".bmp")?.parse().ok()
 }
 
-async fn until(what: &str, mut is_so: impl FnMut() -> bool) -> Result<(), Failed> {
+pub(super) async fn until(what: &str, mut is_so: impl FnMut() -> bool) -> Result<(), Failed> {
     let end = deadline();
     while !is_so() {
         if std::time::Instant::now() > end {
@@ -133,7 +133,7 @@ async fn until(what: &str, mut is_so: impl FnMut() -> bool) -> Result<(), Failed
     Ok(())
 }
 
-fn signal(child: &Child, name: &str) -> Result<(), Failed> {
+pub(super) fn signal(child: &Child, name: &str) -> Result<(), Failed> {
     let status = std::process::Command::new("kill").args([name, &child.id().to_string()]).status()?;
     if status.success() { Ok(()) } else { Err("kill failed".into()) }
 }

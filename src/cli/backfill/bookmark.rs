@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use time::OffsetDateTime;
 
 use crate::backfill::{Backfill, Filled, Scope};
 use crate::cli::failure::Failure;
@@ -16,11 +15,12 @@ use crate::cli::object_url::PrefixUrl;
 use crate::cli::output::note;
 use crate::config::Settings;
 use crate::encoding::hex;
+use crate::event::Timestamp;
 use crate::records;
 
 const FOLDER: &str = "backfill";
 /// What was uploaded meanwhile below the bookmark waits for the run after this one.
-const FRESH: Duration = Duration::from_secs(24 * 3_600);
+const FRESH: Duration = Duration::from_hours(24);
 /// Between writes.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -50,7 +50,7 @@ struct Job {
 struct Kept {
     of: Job,
     after: String,
-    /// Seconds since 1970.
+    /// Milliseconds since 1970.
     at: i64,
 }
 
@@ -76,8 +76,8 @@ impl Bookmark {
     /// The key behind which an interrupted run goes on, which is said.
     pub(super) async fn resume(&mut self, backfill: &Backfill) -> Result<Option<String>, Failure> {
         let Some(Kept { after, at, .. }) = self.kept() else { return Ok(None) };
-        let age = now().saturating_sub(at);
-        let is_fresh = u64::try_from(age).is_ok_and(|age| age < FRESH.as_secs());
+        let age = u64::try_from(Timestamp::now().0.saturating_sub(at));
+        let is_fresh = age.is_ok_and(|age| Duration::from_millis(age) < FRESH);
         // The records may be others than they were: a file that was removed, a keyspace that was made anew.
         let knows =
             is_fresh && records::get(&*backfill.records, &backfill.bucket, &after, &backfill.model).await?.is_some();
@@ -116,7 +116,7 @@ impl Bookmark {
             return;
         }
         self.after = Some(after.clone());
-        let kept = Kept { of: self.of.clone(), after: after.clone(), at: now() };
+        let kept = Kept { of: self.of.clone(), after: after.clone(), at: Timestamp::now().0 };
         if let Err(error) = self.write(&kept) {
             tracing::debug!(%error, file = %self.file.display(), "no bookmark: the next run looks at everything");
         }
@@ -140,10 +140,6 @@ impl Bookmark {
             let _ = std::fs::remove_file(&self.file);
         }
     }
-}
-
-fn now() -> i64 {
-    OffsetDateTime::now_utc().unix_timestamp()
 }
 
 /// The last key below which everything is done, while objects end in another order. A failure holds it: the next run

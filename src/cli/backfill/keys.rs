@@ -88,14 +88,14 @@ impl Failures {
         let held = self.held.take().unwrap_or_default();
         if let Some(path) = &self.path {
             let made = File::create(path).and_then(|mut file| file.write_all(&held).map(|()| file));
-            self.file = Some(made.map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))?);
+            self.file = Some(made.map_err(|error| unwritable(path, &error))?);
         }
         Ok(())
     }
 
     /// A line at once: a run that is killed has said what failed.
     pub(super) fn add(&mut self, event: &ObjectEvent, why: &str) -> Result<(), Failure> {
-        let Some(file) = &mut self.file else { return Ok(()) };
+        let (Some(file), Some(path)) = (&mut self.file, &self.path) else { return Ok(()) };
         let ObjectEvent { bucket, key, size, .. } = event;
         let mut line = serde_json::to_vec(&Failed { bucket, key, size: *size, why })?;
         line.push(b'\n');
@@ -103,8 +103,12 @@ impl Failures {
             held.extend(line);
             return Ok(());
         }
-        file.write_all(&line).map_err(|error| Failure::Failed(format!("--failures: {error}")))
+        file.write_all(&line).map_err(|error| unwritable(path, &error))
     }
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> Failure {
+    Failure::Failed(format!("cannot write {}: {error}", path.display()))
 }
 
 #[cfg(test)]

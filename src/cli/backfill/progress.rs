@@ -7,13 +7,19 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::tally::Tally;
-use crate::backfill::Scope;
+use crate::backfill::{Backfill, Scope};
 use crate::cli::failure::Failure;
 use crate::cli::output::note;
 use crate::encoding::grouped;
 
+/// Between looks at how far it is.
+pub(super) const TICK: Duration = Duration::from_millis(500);
 /// Between lines.
 const PAUSE: Duration = Duration::from_secs(10);
+/// A run that is over sooner is not worth the requests that say how long it will take.
+const COUNT_AFTER: Duration = Duration::from_secs(5);
+/// Objects that are counted, a request a thousand; how long more of them take is not said.
+const MOST_COUNTED: u64 = 1_000_000;
 /// The rate is that of the last minute.
 const MARKS: usize = 120;
 
@@ -98,6 +104,13 @@ impl Progress {
         let seconds = to.duration_since(*from).as_secs_f64();
         (seconds > 0.0 && now > before).then(|| (now - before) as f64 / seconds)
     }
+}
+
+/// How many objects there are to look at, where somebody waits long enough to care; `None` where it is not found out.
+pub(super) async fn count(backfill: &Backfill, after: Option<String>) -> Option<u64> {
+    tokio::time::sleep(COUNT_AFTER).await;
+    // That the bucket cannot be listed is said by who needs the listing.
+    backfill.count(after, MOST_COUNTED).await.ok().flatten()
 }
 
 fn style(has_total: bool) -> ProgressStyle {

@@ -71,6 +71,7 @@ impl Tally {
         self.rejected += again.rejected;
         self.retried += again.retried;
         self.superseded += again.superseded;
+        self.deleted += again.deleted;
     }
 
     /// So many are left to the next round, of whichever round they are.

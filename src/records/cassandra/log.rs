@@ -14,14 +14,6 @@ use crate::records::{Cursor, End, Listing, RecordsError};
 /// Rows in one answer, each of at most some 5 kB.
 pub(super) const PAGE: i32 = 500;
 
-/// Where a row stands in a listing.
-type Place = (Timestamp, [u8; 16], String, String);
-
-fn place(row: &Record) -> Place {
-    let Cursor { object_hash, order } = Cursor::of(row);
-    (order.event_time, object_hash, order.seq, order.version)
-}
-
 /// A listing from `end` on.
 pub(super) struct Logs<'a> {
     pub(super) ready: &'a Ready,
@@ -66,7 +58,7 @@ impl Logs<'_> {
                     ready.statements.by_label.page(ready, listing.seen, page, values, from).await?
                 }
             };
-            shard.rows.extend(rows.into_iter().map(|row| (place(&row), row)));
+            shard.rows.extend(rows.into_iter().map(|row| (Cursor::of(&row), row)));
             shard.from = next;
         }
         Ok(())
@@ -77,7 +69,7 @@ impl Logs<'_> {
 struct Shard {
     number: i32,
     /// Newest first.
-    rows: VecDeque<(Place, Record)>,
+    rows: VecDeque<(Cursor, Record)>,
     from: Option<PagingState>,
 }
 
@@ -86,7 +78,7 @@ impl Shard {
         Shard { number, rows: VecDeque::new(), from: Some(PagingState::start()) }
     }
 
-    fn newest(&self) -> Option<&Place> {
+    fn newest(&self) -> Option<&Cursor> {
         self.rows.front().map(|(place, _)| place)
     }
 }
