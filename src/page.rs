@@ -124,7 +124,12 @@ pub fn router(state: PageState) -> Router {
     let shared =
         Arc::new(Shared { model: state.model.id(), page: state, journeys: Arc::new(Semaphore::new(JOURNEYS)) });
     let router = Router::new().route("/", get(assets::document)).route("/assets/{*path}", get(assets::asset));
-    let router = api().into_iter().fold(router, |router, (_, path, answer)| router.route(path, answer));
+    let own_site = axum::middleware::from_fn_with_state(Arc::clone(&shared), guard::own_site);
+    let router = api().into_iter().fold(router, |router, (method, path, answer)| {
+        // A method that is not the path's is told so, however it was sent.
+        let answer = if method == "get" { answer } else { answer.route_layer(own_site.clone()) };
+        router.route(path, answer)
+    });
     router
         .fallback(async |uri: Uri| Failure::new(StatusCode::NOT_FOUND, format!("There is nothing at {}.", uri.path())))
         .method_not_allowed_fallback(async || {

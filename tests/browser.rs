@@ -40,12 +40,15 @@ pub fn trials() -> Vec<Trial> {
         gallery::what_others_upload_comes_without_a_reload,
         gallery::an_empty_page_offers_the_samples,
         gallery::an_object_has_its_history,
+        gallery::what_came_in_is_counted_and_named,
         gallery::the_end_of_20_000_rows_is_reached,
         review::a_key_corrects_and_stats_know,
         review::the_dialog_corrects_and_undoes,
         access::nothing_is_wider_than_a_small_phone,
         access::a_keyboard_is_enough,
         access::a_lost_connection_is_said_and_found_again,
+        access::seven_tabs_are_as_good_as_one,
+        access::records_are_seen_at_once_on_a_phone,
         access::the_page_is_light,
     ];
     let rules = axe().and_then(|rules| Ok((driver()?, rules)));

@@ -55,6 +55,14 @@ impl Failure {
         Failure::new(StatusCode::BAD_REQUEST, message)
     }
 
+    /// A typo would find nothing, or stay in every statistic.
+    pub(super) fn unknown_label(label: &str, model: &str, known: &[&str]) -> Failure {
+        const NAMED: usize = 50;
+        let (named, rest) = known.split_at(known.len().min(NAMED));
+        let more = if rest.is_empty() { "" } else { ", and others (/api/about has all)" };
+        Failure::bad_request(format!("The model {model} says {}{more}; not '{label}'.", named.join(", ")))
+    }
+
     pub(super) fn unavailable(message: impl Into<String>) -> Failure {
         Failure::new(StatusCode::SERVICE_UNAVAILABLE, message)
     }

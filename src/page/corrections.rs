@@ -61,10 +61,9 @@ pub(super) async fn correct(
     let page = &shared.page;
     let Correction { bucket, key, label, of } = sent(body)?;
     let labels = &page.model.manifest().labels;
-    // A typo would stay in every statistic.
     if let Some(label) = label.as_ref().filter(|label| !labels.contains(label)) {
-        let message = format!("The model {} says {}; not '{label}'.", shared.model, labels.join(", "));
-        return Err(Failure::bad_request(message));
+        let known: Vec<&str> = labels.iter().map(String::as_str).collect();
+        return Err(Failure::unknown_label(label, &shared.model, &known));
     }
     let deadline = Instant::now() + PATIENCE;
     let of = of.map(|Version { seq, event_time, version }| Order {

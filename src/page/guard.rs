@@ -7,7 +7,7 @@ use axum::http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, HeaderName, HeaderValue, ORIGIN,
     REFERRER_POLICY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
-use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
@@ -77,9 +77,16 @@ fn check(request: &Request, shared: &Shared) -> Result<(), Failure> {
         let message = "This needs the page's token: Authorization: Bearer, and the token.";
         return Err(Failure::new(StatusCode::UNAUTHORIZED, message));
     }
-    match *request.method() {
-        Method::GET | Method::HEAD => Ok(()),
-        _ => check_origin(request.headers(), host, shared.page.hosts.as_deref()),
+    Ok(())
+}
+
+/// What every method passes that changes something.
+pub(super) async fn own_site(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+    let sent_here =
+        one_host(&request).and_then(|host| check_origin(request.headers(), host, shared.page.hosts.as_deref()));
+    match sent_here {
+        Ok(()) => next.run(request).await,
+        Err(failure) => failure.into_response(),
     }
 }
 

@@ -8,8 +8,9 @@ use serde::Deserialize;
 
 use super::answer::Failure;
 use crate::ask::{self, By, Question};
+use crate::classifier::Manifest;
 use crate::event::Timestamp;
-use crate::record::Status;
+use crate::record::{HUMAN, Status};
 use crate::records::Cursor;
 
 pub(super) type Asked = Result<Query<Params>, QueryRejection>;
@@ -59,7 +60,7 @@ impl Params {
     /// The two models that are compared.
     pub(super) fn models(&self) -> Result<(&str, &str), Failure> {
         match (given(&self.a), given(&self.b)) {
-            (Some(a), Some(b)) => Ok((a, b)),
+            (Some(a), Some(b)) => Ok((model(a)?, model(b)?)),
             _ => Err(Failure::bad_request("Name two models: ?a=name/1&b=name/2")),
         }
     }
@@ -84,14 +85,23 @@ impl Params {
         Ok(Some(cursor))
     }
 
-    pub(super) fn model<'a>(&'a self, served: &'a str) -> &'a str {
-        given(&self.model).unwrap_or(served)
+    /// The model that is named, else the one that is served.
+    pub(super) fn model<'a>(&'a self, served: &'a str) -> Result<&'a str, Failure> {
+        given(&self.model).map_or(Ok(served), model)
     }
 
-    pub(super) fn question(&self, served: &str) -> Result<Question, Failure> {
+    /// The same, or whoever corrects.
+    pub(super) fn model_or_human<'a>(&'a self, served: &'a str) -> Result<&'a str, Failure> {
+        if given(&self.model) == Some(HUMAN) { Ok(HUMAN) } else { self.model(served) }
+    }
+
+    pub(super) fn question(&self, served: &str, manifest: &Manifest) -> Result<Question, Failure> {
+        let model = self.model_or_human(served)?;
+        // What other models say, or said when people corrected them, is not known here.
+        let known = (model == served).then_some(manifest);
         Ok(Question {
-            model: self.model(served).to_owned(),
-            label: given(&self.label).map(str::to_owned),
+            model: model.to_owned(),
+            label: given(&self.label).map(|label| listed_as(label, known)).transpose()?,
             status: given(&self.status).map(status).transpose()?,
             min_confidence: confidence("min_confidence", given(&self.min_confidence))?,
             max_confidence: confidence("max_confidence", given(&self.max_confidence))?,
@@ -116,6 +126,28 @@ impl Params {
     pub(super) fn until(&self) -> Result<Option<Timestamp>, Failure> {
         given(&self.until).map(when).transpose()
     }
+}
+
+/// A typo would only find nothing.
+fn model(text: &str) -> Result<&str, Failure> {
+    match text.split_once('/') {
+        Some((name, version)) if !name.is_empty() && !version.is_empty() => Ok(text),
+        _ => Err(Failure::bad_request(format!("'{text}' is no model: write name and version, as in digits/1."))),
+    }
+}
+
+/// One of the model's labels, or the status of what has none.
+fn listed_as(label: &str, model: Option<&Manifest>) -> Result<String, Failure> {
+    if let Some(manifest) = model {
+        let mut known: Vec<&str> = manifest.labels.iter().map(String::as_str).collect();
+        for status in Status::ALL.into_iter().filter(|status| *status != Status::Classified) {
+            known.push(status.as_str());
+        }
+        if !known.contains(&label) {
+            return Err(Failure::unknown_label(label, &manifest.id(), &known));
+        }
+    }
+    Ok(label.to_owned())
 }
 
 fn status(text: &str) -> Result<Status, Failure> {

@@ -59,7 +59,7 @@ pub(super) async fn records(
     asked: Asked,
 ) -> Result<Response, Failure> {
     let params = Params::of(asked)?;
-    let question = params.question(&shared.model)?;
+    let question = params.question(&shared.model, shared.page.model.manifest())?;
     let (after, limit) = (params.cursor()?, params.limit(100, 1_000)?);
     let records = &*shared.page.records;
     let page = ask::page(records, &question, after, limit).await?;
@@ -86,7 +86,7 @@ pub(super) async fn review(
     asked: Asked,
 ) -> Result<Response, Failure> {
     let params = Params::of(asked)?;
-    let (model, limit) = (params.model(&shared.model), params.limit(50, 500)?);
+    let (model, limit) = (params.model(&shared.model)?, params.limit(50, 500)?);
     let found = ask::review(&*shared.page.records, model, limit).await?;
     // Nobody said anything of these: that is what they were chosen by.
     let records = found.into_iter().map(|record| Row::new(record).with_seen().corrected(None)).collect();

@@ -70,8 +70,74 @@ pub(super) async fn nothing_is_wider_than_a_small_phone(bench: &mut Bench) -> Re
             bench.look_at_gallery().await?;
             bench.until(drawn).await?;
             fits(bench, place, width).await?;
+            bench.eval("document.querySelectorAll('details').forEach((part) => (part.open = true))").await?;
+            bench.still().await?;
+            fits(bench, place, width).await?;
         }
     }
+    Ok(())
+}
+
+pub(super) async fn records_are_seen_at_once_on_a_phone(bench: &mut Bench) -> Result<(), Failed> {
+    bench.size(360, 740).await?;
+    some_of_everything(bench).await?;
+    for (width, height) in [(320, 640), (360, 740), (400, 800)] {
+        bench.size(width, height).await?;
+        bench.open("").await?;
+        bench.until(PLACES[0].2).await?;
+        bench.still().await?;
+        // The first row of tiles is whole in the window, and the drawing area is still as wide as a thumb needs.
+        let places = "[scrollY, document.querySelector('#gallery button.tile').getBoundingClientRect().bottom, document.querySelector('#draw').getBoundingClientRect().width]";
+        let (scrolled, bottom, draw): (f64, f64, f64) = serde_json::from_value(bench.eval(places).await?)?;
+        assert!(scrolled == 0.0 && bottom <= f64::from(height), "{width} x {height}: the first row ends at {bottom}");
+        assert!(draw >= 160.0, "{width} x {height}: {draw} px to draw on");
+        let below = "document.querySelector('#draw-hint').getBoundingClientRect().bottom - document.querySelector('#draw').getBoundingClientRect().bottom";
+        let below = bench.eval(below).await?;
+        assert!(below.as_f64().is_some_and(|below| below <= 0.0), "the hint ends {below} px below the drawing area");
+        assert_eq!(bench.eval("document.querySelector('#filters').checkVisibility()").await?, false);
+        bench.click("#filters-fold summary").await?;
+        bench.until("document.querySelector('#filters [name=label]').checkVisibility()").await?;
+    }
+    Ok(())
+}
+
+/// A browser has six connections to a server, and a stream of events keeps one.
+pub(super) async fn seven_tabs_are_as_good_as_one(bench: &mut Bench) -> Result<(), Failed> {
+    const HIDDEN: &str = "Object.defineProperty(document, 'hidden', { configurable: true, get: () => true })";
+    let turn = |hide: bool| {
+        let hidden = if hide { HIDDEN } else { "delete document.hidden" };
+        format!("[{hidden}, document.dispatchEvent(new Event('visibilitychange'))]")
+    };
+    bench.open("").await?;
+    bench.until("document.getElementById('live').innerText === 'Live'").await?;
+    let first = bench.browser.client.window().await?;
+    // A browser without a screen shows every tab, and hides none: so they are told.
+    for _ in 0..7 {
+        bench.eval(&turn(true)).await?;
+        let tab = bench.browser.client.new_window(true).await?;
+        bench.browser.client.switch_to_window(tab.handle).await?;
+        bench.open("").await?;
+        bench.until("document.getElementById('live').innerText === 'Live'").await?;
+    }
+    bench.put("meanwhile.bmp", sample("8.bmp")?).await?;
+    bench.until(&format!("document.querySelector({})", json!(tile("meanwhile.bmp")))).await?;
+    bench.eval(&turn(true)).await?;
+    bench.browser.client.switch_to_window(first).await?;
+    assert_eq!(bench.eval("document.querySelectorAll('#gallery button.tile').length").await?, 0);
+    bench.eval(&turn(false)).await?;
+    bench.until(&format!("document.querySelector({})", json!(tile("meanwhile.bmp")))).await?;
+    // And it hears again.
+    bench.put("now.bmp", sample("8.bmp")?).await?;
+    bench.until(&format!("document.querySelector({})", json!(tile("now.bmp")))).await?;
+    // What was corrected elsewhere is caught up with, and nothing else moves.
+    let mark = format!("document.querySelector({}).dataset.same = 'yes'", json!(tile("now.bmp")));
+    bench.eval(&mark).await?;
+    bench.eval(&turn(true)).await?;
+    let output = crate::cli::spotter(&bench.home).args(["correct", "s3://pictures/meanwhile.bmp", "1"]).output()?;
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    bench.eval(&turn(false)).await?;
+    bench.until(&format!("document.querySelector({}).dataset.corrected === '1'", json!(tile("meanwhile.bmp")))).await?;
+    assert_eq!(bench.eval(&format!("document.querySelector({}).dataset.same", json!(tile("now.bmp")))).await?, "yes");
     Ok(())
 }
 

@@ -102,6 +102,38 @@ pub(super) async fn an_empty_page_offers_the_samples(bench: &mut Bench) -> Resul
     Ok(())
 }
 
+pub(super) async fn what_came_in_is_counted_and_named(bench: &mut Bench) -> Result<(), Failed> {
+    // Every label, and what has none: one kind more than there are colours for labels.
+    let one = digit()?;
+    let home = Embedded::open(&data(&bench.home).join("records.sqlite"))?;
+    let at = Timestamp::now();
+    let now = |n: u32| {
+        let row = row(n, &one);
+        Record { order: Order { event_time: Timestamp(at.0 - i64::from(n)), ..row.order }, ..row }
+    };
+    let without = |n, status| Record { status, label: None, confidence: None, top: Vec::new(), ..now(n) };
+    let of_none = |n, status| Record { model: String::new(), seen: Vec::new(), ..without(n, status) };
+    let rows = (0..30).map(now).chain([
+        Record { status: Status::Unsure, confidence: Some(0.3), ..now(30) },
+        without(31, Status::Rejected),
+        without(32, Status::Rejected),
+        of_none(33, Status::Deleted),
+        of_none(34, Status::Deleted),
+        of_none(35, Status::VersionRemoved),
+    ]);
+    for row in rows {
+        home.write(&row, deadline()).await?;
+    }
+    bench.open("").await?;
+    let legend =
+        "[...document.querySelectorAll('#legend li')].map((item) => item.innerText.replace(/\\s+/g, ' ').trim())";
+    bench.until(&format!("{legend}.length")).await?;
+    let labels = (0..10).map(|label| format!("{label} 3"));
+    let expected: Vec<String> = labels.chain(["unsure 1".into(), "rejected 2".into()]).collect();
+    assert_eq!(bench.eval(legend).await?, json!(expected));
+    Ok(())
+}
+
 pub(super) async fn an_object_has_its_history(bench: &mut Bench) -> Result<(), Failed> {
     let versioning = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build();
     bench.s3.put_bucket_versioning().bucket(BUCKET).versioning_configuration(versioning).send().await?;

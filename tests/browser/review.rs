@@ -82,6 +82,13 @@ pub(super) async fn the_dialog_corrects_and_undoes(bench: &mut Bench) -> Result<
     bench.click("#uncorrect").await?;
     accuracy(bench, 0, 0).await?;
     bench.until(&format!("{rows}.length === 4")).await?;
+    // What was said last stands first, with the time at which it was said.
+    let told: Vec<String> = serde_json::from_value(bench.eval(rows).await?)?;
+    let parts = ["correction undone", "corrected\t8", "corrected\t3", "classified\t8"];
+    assert!(told.iter().zip(parts).all(|(row, part)| row.contains(part)), "{told:?}");
+    let times = "[...document.querySelectorAll('#history tbody time')].map((time) => time.dateTime)";
+    let times: Vec<String> = serde_json::from_value(bench.eval(times).await?)?;
+    assert!(times.is_sorted_by(|later, earlier| later > earlier), "{times:?}");
     // A correction from the shell is there without a reload or a click, once something else comes in.
     let output = crate::cli::spotter(&bench.home).args(["correct", "s3://pictures/8.bmp", "1"]).output()?;
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -47,25 +47,35 @@ fn hostile(text: &str) -> Record {
 }
 
 pub(super) async fn any_key_is_asked_for() {
-    let site = Site::with(HOSTILE.map(hostile)).await;
+    let of_another = |text| Record { model: "another/1".into(), ..hostile(text) };
+    let site = Site::with(HOSTILE.map(hostile).into_iter().chain(HOSTILE.map(of_another))).await;
     for text in HOSTILE {
         let encoded = encode(text);
         for query in [
-            format!("label={encoded}"),
             format!("bucket={encoded}"),
             format!("prefix={encoded}"),
-            format!("prefix={encoded}&bucket={encoded}&label={encoded}&current=true"),
+            format!("model=another/1&label={encoded}"),
+            format!("model=another/1&prefix={encoded}&bucket={encoded}&label={encoded}&current=true"),
         ] {
             assert_eq!(site.get(&format!("/api/records?{query}")).await.keys(), [text], "{query}");
         }
         let object = site.get(&format!("/api/object?bucket={encoded}&key={encoded}")).await.json();
         assert_eq!((&object["current"]["key"], &object["history"][0]["key"]), (&json!(text), &json!(text)));
         assert_eq!(site.get(&format!("/api/object?bucket=no&key={encoded}")).await.json()["current"], json!(null));
-        let none = site.get(&format!("/api/records?model={encoded}")).await;
+        let none = site.get(&format!("/api/records?model=m/{encoded}")).await;
         assert!(none.keys().is_empty());
-        for name in
-            ["status", "min_confidence", "max_confidence", "since", "until", "current", "seen", "limit", "cursor"]
-        {
+        for name in [
+            "label",
+            "status",
+            "min_confidence",
+            "max_confidence",
+            "since",
+            "until",
+            "current",
+            "seen",
+            "limit",
+            "cursor",
+        ] {
             let refused = site.get(&format!("/api/records?{name}={encoded}")).await;
             assert_eq!(refused.status, 400, "{name}={encoded}");
             assert!(refused.error().contains(text), "{}", refused.error());
@@ -91,6 +101,7 @@ pub(super) async fn every_answer_has_the_headers() {
         (304, site.ask(&known, "").await),
         (421, site.ask(foreign, "").await),
         (405, site.ask(&put, "").await),
+        (405, site.post("/api/records", &json!({})).await),
         (200, site.ask(&head, "").await),
         (415, site.post_as("/api/uploads", "", "{}").await),
         (404, site.post("/api/samples", &json!({})).await),
@@ -198,7 +209,7 @@ pub(super) async fn other_sites_may_not_post() {
          Content-Type: application/json\r\nAccess-Control-Request-Method: POST\r\n"
     );
     let refused = site.ask(&preflight, "").await;
-    assert_eq!((refused.status, refused.header("access-control-allow-origin")), (403, None));
+    assert_eq!((refused.status, refused.header("access-control-allow-origin")), (405, None));
 
     let elsewhere = Site::start(None, |page| page.hosts = None).await;
     let post = async |origin: &str| {
@@ -245,6 +256,11 @@ pub(super) async fn a_token_is_asked_for_by_the_api_only() {
 
 pub(super) async fn wrong_questions_get_plain_sentences() {
     let site = Site::with([]).await;
+    let labels = format!(
+        "The model digits/1 says {}, unsure, rejected, deleted, version_removed; not 'ten'.",
+        site.labels().join(", ")
+    );
+    let model = |name: &str| format!("'{name}' is no model: write name and version, as in digits/1.");
     let cursor = "is not one that an answer gave as its next; leave it out to start anew.";
     for (way, status, sentence) in [
         ("/api/records?cursor=x", 400, format!("The cursor 'x' {cursor}")),
@@ -263,6 +279,15 @@ pub(super) async fn wrong_questions_get_plain_sentences() {
             400,
             "The status 'seven' is none of classified, unsure, rejected, deleted, version_removed.".into(),
         ),
+        ("/api/records?label=ten", 400, labels.clone()),
+        ("/api/records?label=classified", 400, labels.replace("'ten'", "'classified'")),
+        ("/api/records?model=digits/1&label=ten", 400, labels),
+        ("/api/records?model=digits", 400, model("digits")),
+        ("/api/records?model=/1", 400, model("/1")),
+        ("/api/stats?model=digits/", 400, model("digits/")),
+        ("/api/review?model=human", 400, model("human")),
+        ("/api/diff?a=digits/1&b=digits", 400, model("digits")),
+        ("/api/diff?a=human&b=digits/1", 400, model("human")),
         ("/api/records?current=yes", 400, "current is true or false, not 'yes'.".into()),
         ("/api/records?limit=1&limit=2", 400, "Failed to deserialize query string: duplicate field `limit`.".into()),
         ("/api/object", 400, "Name the object: ?bucket=…&key=…".into()),
@@ -280,9 +305,42 @@ pub(super) async fn wrong_questions_get_plain_sentences() {
     let long = json!({"key": "x".repeat(100_000), "size": 1, "content_type": "image/png"});
     let answer = site.post("/api/uploads", &long).await;
     assert_eq!(answer.status, 413, "{}", answer.error());
+    // A name that a model could have, and that no row has.
+    for way in [
+        "/api/records?model=none/1",
+        "/api/records?model=none/1&label=ten",
+        "/api/records?model=human&label=ten",
+        "/api/stats?model=none/1",
+        "/api/stats?model=human",
+        "/api/review?model=none/1",
+        "/api/diff?a=none/1&b=none/2",
+    ] {
+        assert_eq!(site.get(way).await.status, 200, "{way}");
+    }
+}
+
+pub(super) async fn other_methods_are_told_which_are_allowed() {
+    let site = Site::with([sighting(1, "1.png")]).await;
     let host = site.host();
-    let delete = format!("DELETE /api/records HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n");
-    assert_eq!(site.ask(&delete, "").await.status, 405);
+    for (method, way, allowed) in [
+        ("DELETE", "/api/records", "GET,HEAD"),
+        ("POST", "/api/records", "GET,HEAD"),
+        ("PUT", "/api/object?bucket=pictures&key=1.png", "GET,HEAD"),
+        ("PATCH", "/", "GET,HEAD"),
+        ("DELETE", "/assets/main.js", "GET,HEAD"),
+        ("GET", "/api/uploads", "POST"),
+        ("DELETE", "/api/corrections", "POST"),
+        ("BREW", "/api/samples", "POST"),
+    ] {
+        // With and without a body that would do, and from any site: nothing is done.
+        for headers in ["", "Content-Type: application/json\r\n", "Origin: https://evil.example\r\n"] {
+            let head = format!("{method} {way} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0\r\n{headers}");
+            let refused = site.ask(&head, "").await;
+            assert_eq!((refused.status, refused.header("allow")), (405, Some(allowed)), "{method} {way} {headers}");
+            assert!(refused.error().ends_with('.'), "{}", refused.error());
+        }
+    }
+    assert_eq!(site.get("/api/records").await.keys(), ["1.png"]);
 }
 
 pub(super) async fn a_home_that_is_away_is_said() {

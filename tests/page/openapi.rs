@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::site::Site;
+use super::site::{Site, encode};
 
 /// The document and what it says of one answer.
 pub(super) struct Document(Value);
@@ -18,6 +18,22 @@ impl Document {
     pub(super) fn operations(&self) -> Vec<(&str, &str)> {
         let paths = self.0["paths"].as_object().unwrap().iter();
         paths.flat_map(|(path, of)| of.as_object().unwrap().keys().map(|method| (&**method, &**path))).collect()
+    }
+
+    /// The example of what is sent, or answered with this status.
+    fn example(&self, method: &str, path: &str, status: Option<&str>) -> Option<&Value> {
+        let operation = &self.0["paths"][path][method];
+        let of = status.map_or(&operation["requestBody"], |status| &operation["responses"][status]);
+        of["content"]["application/json"]["example"].as_object().map(|_| &of["content"]["application/json"]["example"])
+    }
+
+    /// The address with which the parameters' examples ask.
+    fn asked(&self, path: &str) -> String {
+        let parameters = self.0["paths"][path]["get"]["parameters"].as_array().into_iter().flatten();
+        let given = parameters.filter_map(|one| Some((one["name"].as_str()?, one.get("example")?)));
+        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let query: Vec<_> = given.map(|(name, value)| format!("{name}={}", encode(&text(value)))).collect();
+        format!("{path}?{}", query.join("&"))
     }
 
     /// Fails where the answer to `method path` is not as documented for its status.
@@ -99,11 +115,37 @@ impl Document {
                         return Err(format!("{at} is {value}"));
                     }
                 }
-                "enum" | "description" | "format" | "contentEncoding" | "contentMediaType" => {}
+                "enum" | "description" | "format" | "pattern" | "minLength" | "contentEncoding"
+                | "contentMediaType" => {}
                 other => return Err(format!("{at}: the check does not know {other}")),
             }
         }
         Ok(())
+    }
+}
+
+/// Each question and each answer in JSON has one, which is what the schema says; and the questions are answered.
+pub(super) async fn examples_are_as_documented() {
+    let site = Site::with([]).await;
+    let document = Document::of(&site).await;
+    for key in ["8.bmp", "truncated.jpg"] {
+        site.upload(key, &crate::cloud::sample(key).unwrap()).await;
+    }
+    for (method, path) in document.operations() {
+        if ["/api/live", "/api/openapi.json"].contains(&path) {
+            continue;
+        }
+        let status = if path == "/api/corrections" { "201" } else { "200" };
+        let answer = document.example(method, path, Some(status));
+        let answer = answer.unwrap_or_else(|| panic!("{method} {path} has no example of {status}"));
+        document.check(method, path, status.parse().unwrap(), answer);
+        if method == "get" {
+            assert_eq!(site.get(&document.asked(path)).await.status, 200, "{}", document.asked(path));
+            continue;
+        }
+        let sent = document.example(method, path, None).unwrap_or_else(|| panic!("nothing is sent to {path}"));
+        let schema = &document.0["paths"][path][method]["requestBody"]["content"]["application/json"]["schema"];
+        document.fits(schema, sent, "").unwrap_or_else(|problem| panic!("{path}: {problem}"));
     }
 }
 

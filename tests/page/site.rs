@@ -143,6 +143,11 @@ impl Site {
         self.port
     }
 
+    /// The served model's.
+    pub(super) fn labels(&self) -> &[String] {
+        &self.model.manifest().labels
+    }
+
     pub(super) fn host(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }

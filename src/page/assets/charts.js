@@ -3,9 +3,10 @@
 import { byId, el } from "./dom.js";
 import { number, share, visible } from "./show.js";
 
-const MOST = 10; // labels with a colour of their own; the rest is "other"
+const MOST = 10; // labels with a colour of their own; what is left of them is "other"
 const HEIGHT = 116; // px
-const STATUSES = ["unsure", "rejected"]; // which stand beside the labels
+const STATUSES = ["unsure", "rejected"]; // which stand beside the labels, however few
+const REMOVALS = ["deleted", "version_removed"]; // which went, and did not come in
 const OTHER = "other";
 const STEP = { hour: 3600, day: 86400 }; // s
 const hour = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
@@ -31,6 +32,17 @@ function library() {
 const drawn = new Map();
 
 /**
+ * What of the counts came in; hours and days in which things only went are left out.
+ * @param {{ time: string, labels: Record<string, number> }[]} byTime
+ */
+export function cameIn(byTime) {
+  const came = ({ labels }) => Object.entries(labels).filter(([label]) => !REMOVALS.includes(label));
+  return byTime
+    .map((period) => ({ time: period.time, labels: Object.fromEntries(came(period)) }))
+    .filter(({ labels }) => Object.keys(labels).length);
+}
+
+/**
  * Labels over time: bars upon each other.
  * @param {{ time: string, labels: Record<string, number> }[]} byTime @param {string[]} labels the model's, in order
  * @param {{ by: "hour" | "day", hours: number }} over how the time is cut, and how much of it is shown
@@ -39,7 +51,7 @@ const drawn = new Map();
 export async function drawLabels(byTime, labels, { by, hours }, choose) {
   const { times, names, counts } = table(byTime, labels, by, hours);
   const uPlot = await library();
-  const colours = names.map((name, index) => colour(name, index, labels));
+  const colours = coloursOf(names, labels);
   // Drawn from the whole to the first part, each over the one before.
   const sums = counts.map((_, upTo) =>
     times.map((__, at) => counts.slice(0, upTo + 1).reduce((sum, row) => sum + row[at], 0)),
@@ -141,12 +153,13 @@ function table(byTime, labels, by, hours) {
   const totals = new Map();
   for (const of of found.values())
     for (const [label, count] of Object.entries(of)) totals.set(label, (totals.get(label) ?? 0) + count);
-  const kept = MOST + STATUSES.length;
-  const most = [...totals.keys()].sort((a, b) => totals.get(b) - totals.get(a)).slice(0, kept);
+  const said = [...totals.keys()].filter((name) => !STATUSES.includes(name));
+  const most = said.sort((a, b) => totals.get(b) - totals.get(a)).slice(0, MOST);
   const rank = (label) => (labels.includes(label) ? labels.indexOf(label) : labels.length);
   const names = most.sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
+  names.push(...STATUSES.filter((status) => totals.has(status)));
   const counts = names.map((name) => times.map((time) => found.get(time)?.[name] ?? 0));
-  if (totals.size > kept) {
+  if (said.length > MOST) {
     counts.push(
       times.map((time) =>
         Object.entries(found.get(time) ?? {}).reduce(
@@ -160,11 +173,15 @@ function table(byTime, labels, by, hours) {
   return { times, names, counts };
 }
 
-/** A label keeps its colour from one day to the next where there are few; what is no label is grey or a warning. */
-function colour(name, index, labels) {
-  const at = labels.length <= MOST ? labels.indexOf(name) : index;
-  const series = name === "unsure" || name === "rejected" ? name : at < 0 || !labels.includes(name) ? "other" : at;
-  return getComputedStyle(document.documentElement).getPropertyValue(`--series-${series}`).trim();
+/** A label keeps its colour from one day to the next while all are among the first; what is no label has its own. */
+function coloursOf(names, labels) {
+  const style = getComputedStyle(document.documentElement);
+  const places = names.map((name) => labels.indexOf(name));
+  const keep = places.every((place) => place < MOST);
+  return names.map((name, index) => {
+    const series = STATUSES.includes(name) ? name : places[index] < 0 ? "other" : keep ? places[index] : index;
+    return style.getPropertyValue(`--series-${series}`).trim();
+  });
 }
 
 function upTo(_, __, most) {

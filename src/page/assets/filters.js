@@ -57,7 +57,7 @@ export function startFilters(about) {
     }
     const set = FILTERS.filter((name) => state[name]).length;
     byId("clear-filters").hidden = set === 0;
-    byId("filters-set").textContent = set ? `${set} set` : "";
+    for (const id of ["filters-set", "filters-folded"]) byId(id).textContent = set ? `${set} set` : "";
   }
 }
 

@@ -3,10 +3,10 @@
 import { api } from "./api.js";
 import { byId, el, say } from "./dom.js";
 import { matches } from "./filters.js";
-import { onMissed, onRecord } from "./live.js";
+import { onBack, onMissed, onRecord } from "./live.js";
 import { Pages } from "./pages.js";
 import { problem, solved } from "./problem.js";
-import { correctionTime, number, versionId } from "./show.js";
+import { correctionTime, number, rowId, versionId } from "./show.js";
 import { change, current, FILTERS, onState, query } from "./state.js";
 import { stepOf, tile } from "./tile.js";
 
@@ -17,6 +17,7 @@ const AROUND = 3; // rows of tiles kept above and below the window
 const TALLEST = 15e6; // px: Firefox cuts elements off at 17.9 million
 const PAUSE = 150; // ms between two looks at what came in
 const HELD = 1000; // rows that came in, before the listing is better begun anew
+const NEWEST = 100; // rows that are looked at after a while without news
 
 /** @param {{ model: string }} about @param {(record: object) => void} open */
 export function startGallery(about, open) {
@@ -200,9 +201,30 @@ export function startGallery(about, open) {
     if (box.contains(document.activeElement)) focused += by;
   }
 
+  /** After a while without news: where the newest rows are those that are there, nothing moves. */
+  async function back() {
+    const asked = pages;
+    const state = current();
+    if (state.current) return again(); // what was replaced is not among the newest
+    try {
+      const { records } = await api.records({ ...query(state), limit: NEWEST });
+      if (asked !== pages) return;
+      const there = new Map([...held, ...pages.loaded()].map((row) => [rowId(row), row]));
+      if (!records.every((record) => there.has(rowId(record)))) return again();
+      const said = (record) => record.corrected ?? null;
+      const other = records.filter((record) => said(record) !== said(there.get(rowId(record))));
+      for (const record of other) mark(versionId(record), record.corrected);
+    } catch {
+      again(); // what is wrong is said where the listing is read
+    }
+  }
+
   function corrected(record) {
-    const version = versionId(record);
-    const label = record.status === "classified" ? record.label : null;
+    mark(versionId(record), record.status === "classified" ? record.label : null);
+  }
+
+  /** What people say of a version. */
+  function mark(version, label) {
     for (const row of pages.loaded()) {
       if (versionId(row) === version) row.corrected = label;
     }
@@ -239,6 +261,7 @@ export function startGallery(about, open) {
   });
   onRecord(came);
   onMissed(again);
+  onBack(back);
   onState((state, before) => {
     const asked = ["model", ...FILTERS].some((name) => state[name] !== before[name]);
     if (asked) restart();

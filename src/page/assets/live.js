@@ -13,6 +13,8 @@ const REMEMBERED = 2000; // ids of rows that came in
 const listeners = [];
 /** @type {(() => void)[]} */
 const missers = [];
+/** @type {(() => void)[]} */
+const returners = [];
 const seen = new Set();
 
 export function onRecord(listener) {
@@ -22,6 +24,11 @@ export function onRecord(listener) {
 /** Some rows came faster than they could be told: whoever shows a listing reads it again. */
 export function onMissed(listener) {
   missers.push(listener);
+}
+
+/** The page hears again, after a while in which nobody told it anything: some rows may have come, or none. */
+export function onBack(listener) {
+  returners.push(listener);
 }
 
 /** Tells everybody about a row, once: it may come by several ways. */
@@ -40,22 +47,45 @@ export function startLive(about) {
 }
 
 function listen() {
-  const source = new EventSource("/api/live");
-  let lost = false;
-  source.addEventListener("open", () => {
-    tell("live", "Live");
-    if (lost) missers.forEach((listener) => listener());
-    lost = false;
-  });
-  source.addEventListener("record", (event) => publish(JSON.parse(event.data)));
-  source.addEventListener("lagged", () => missers.forEach((listener) => listener()));
-  source.addEventListener("error", () => {
-    // The browser tries again by itself, unless it was told no.
-    lost = true;
-    if (source.readyState !== EventSource.CLOSED) return tell("lost", "Not connected, trying again");
-    tell("lost", "Not live: asking every few seconds");
-    poll();
-  });
+  /** @type {EventSource | null} */
+  let source = null;
+  let away = false;
+
+  function open() {
+    const opened = new EventSource("/api/live");
+    opened.addEventListener("open", () => {
+      tell("live", "Live");
+      if (away) returners.forEach((listener) => listener());
+      away = false;
+    });
+    opened.addEventListener("record", (event) => publish(JSON.parse(event.data)));
+    opened.addEventListener("lagged", () => missers.forEach((listener) => listener()));
+    opened.addEventListener("error", () => {
+      // The browser tries again by itself, unless it was told no.
+      away = true;
+      if (opened.readyState !== EventSource.CLOSED) return tell("lost", "Not connected, trying again");
+      document.removeEventListener("visibilitychange", follow);
+      tell("lost", "Not live: asking every few seconds");
+      poll();
+    });
+    return opened;
+  }
+
+  /**
+   * A browser has six connections to a server over HTTP/1.1, and an open stream keeps one: only what is looked at has
+   * it, neither tabs behind nor pages that the browser keeps for the way back.
+   */
+  function follow() {
+    if (!document.hidden) source ??= open();
+    else if (source) {
+      source.close();
+      source = null;
+      away = true;
+    } else tell("lost", "Begins when it is looked at");
+  }
+
+  document.addEventListener("visibilitychange", follow);
+  follow();
 }
 
 async function poll() {

@@ -58,6 +58,15 @@ function start(about) {
   startSamples(about, gallery.refresh);
   startLive(about);
   startStats(about);
+  startFolds();
+}
+
+/** A phone has no room for everything at once: what is folded there opens where somebody asks for it. */
+function startFolds() {
+  const narrow = matchMedia("(max-width: 48rem)"); // as in style.css
+  const fold = () => document.querySelectorAll("details.fold").forEach((part) => (part.open = !narrow.matches));
+  narrow.addEventListener("change", fold);
+  fold();
 }
 
 /** The last upload's journey, beside the drawing area. Of many at once only the last is asked for. */

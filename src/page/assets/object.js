@@ -5,7 +5,7 @@ import { copies } from "./copy.js";
 import { byId, el, icon, picture, say } from "./dom.js";
 import { showJourney, showWaiting } from "./journey.js";
 import { labelButtons, markLabels } from "./labels.js";
-import { onRecord, publish } from "./live.js";
+import { onBack, onRecord, publish } from "./live.js";
 import { problem } from "./problem.js";
 import {
   bytes,
@@ -159,6 +159,7 @@ export function startObject(about) {
     if (correctionTime(record) === null) show(shown);
     else showHistory(shown);
   });
+  onBack(() => shown && showHistory(shown));
   onState((state) => follow(state.object));
 
   function follow(text) {

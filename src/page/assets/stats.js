@@ -2,9 +2,9 @@
 
 import { showAccuracy } from "./accuracy.js";
 import { api } from "./api.js";
-import { drawConfidence, drawLabels, fitCharts } from "./charts.js";
+import { cameIn, drawConfidence, drawLabels, fitCharts } from "./charts.js";
 import { byId } from "./dom.js";
-import { onRecord } from "./live.js";
+import { onBack, onRecord } from "./live.js";
 import { problem, solved } from "./problem.js";
 import { correctionTime } from "./show.js";
 import { change, current, onState } from "./state.js";
@@ -43,7 +43,8 @@ export function startStats(about) {
     again = false;
     try {
       const query = { model: state.model || about.model, since: range.value, by: over.by };
-      figures = { ...(await api.stats(query, signal)), over };
+      const stats = await api.stats(query, signal);
+      figures = { ...stats, by_time: cameIn(stats.by_time), over };
       if (!chosen && longer()) return ask();
       await draw();
       solved("stats");
@@ -90,6 +91,7 @@ export function startStats(about) {
     if (correctionTime(record) !== null && pause <= OFTEN && !asking) ask();
     else soon();
   });
+  onBack(soon);
   onState((state, before) => {
     if (state.model !== before.model) ask();
   });
