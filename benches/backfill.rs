@@ -155,7 +155,22 @@ async fn phases(
     model: &Arc<Model>,
     sample: &[(ObjectEvent, Record)],
     at_once: usize,
-) -> Result<[(&'static str, Took); 3], Failure> {
+) -> Result<[(&'static str, Took); 4], Failure> {
+    let watch = Watch::start();
+    let mut listed = 0;
+    for part in 0..PARTS {
+        let mut next = None;
+        while listed < sample.len() {
+            let page = s3.list(BUCKET, &format!("{part:02}/"), next.as_ref()).await?;
+            listed += page.objects.len();
+            next = page.next;
+            if next.is_none() {
+                break;
+            }
+        }
+    }
+    let list = watch.took();
+
     let folder = tempfile::tempdir()?;
     let home = Embedded::open(&folder.path().join("records.sqlite"))?;
     let home = &home;
@@ -182,7 +197,7 @@ async fn phases(
     let end = Instant::now() + Duration::from_secs(600);
     let writes = stream::iter(sample).map(|(_, record)| home.write(record, end));
     writes.buffer_unordered(at_once).try_for_each(|()| async { Ok(()) }).await?;
-    Ok([("- looking up", look), ("- classifying", classify), ("- writing", watch.took())])
+    Ok([("- listing", list), ("- looking up", look), ("- classifying", classify), ("- writing", watch.took())])
 }
 
 fn key(at: usize) -> String {
