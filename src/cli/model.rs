@@ -8,6 +8,9 @@ use super::model_diff::Diff;
 use super::output::{Format, FormatArgs, line};
 use crate::config::Settings;
 
+/// Labels that are shown of a model.
+const SHOWN: usize = 20;
+
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Its manifest
@@ -36,9 +39,19 @@ fn show(format: FormatArgs, settings: &Settings) -> Result<(), Failure> {
     }
     let origin = settings.model.as_ref().map_or("the binary".into(), |folder| folder.display().to_string());
     line(&format!("model       {} in {origin}", model.id()))?;
-    line(&format!("labels      {}", manifest.labels.join(" ")))?;
+    line(&format!("labels      {}", labels(&manifest.labels)))?;
     line(&format!("input       {}", serde_json::to_string(&manifest.input)?))?;
     line(&format!("preprocess  {}", serde_json::to_string(&manifest.preprocess)?))?;
+    line(&format!("output      {}", serde_json::to_string(&manifest.output)?))?;
     line(&format!("threshold   {}", manifest.threshold))?;
+    line(&format!("top_k       {}", manifest.top_k))?;
     line(&format!("sha256      {}", manifest.sha256))
+}
+
+/// The first ones of many.
+fn labels(all: &[String]) -> String {
+    match all.get(..SHOWN) {
+        Some(first) if all.len() > SHOWN => format!("{} … ({} labels)", first.join(", "), all.len()),
+        _ => all.join(", "),
+    }
 }
