@@ -2,6 +2,8 @@
 
 mod doubt;
 mod error;
+#[cfg(feature = "cli")]
+mod graph;
 mod manifest;
 #[cfg(test)]
 mod tests;
@@ -16,6 +18,8 @@ use tract_onnx::prelude::*;
 
 pub use doubt::Doubt;
 pub use error::ModelError;
+#[cfg(feature = "cli")]
+pub use graph::{Graph, NoGraph, Port, Side};
 use manifest::{EMBEDDED, ONNX_FILE};
 pub use manifest::{Input, Layout, Manifest, Outlier, Output, OutputKind};
 
