@@ -1,6 +1,8 @@
 //! The model: the only place that names tract.
 
 mod doubt;
+#[cfg(feature = "cli")]
+mod draft;
 mod error;
 #[cfg(feature = "cli")]
 mod graph;
@@ -17,6 +19,8 @@ use sha2::{Digest, Sha256};
 use tract_onnx::prelude::*;
 
 pub use doubt::Doubt;
+#[cfg(feature = "cli")]
+pub use draft::{Draft, Preset, folder_for};
 pub use error::ModelError;
 #[cfg(feature = "cli")]
 pub use graph::{Graph, NoGraph, Port, Side};
@@ -91,7 +95,7 @@ impl Model {
         let checked = AssertUnwindSafe(|| {
             let network = onnx_model(onnx).map_err(|error| ModelError::no_onnx(origin, &format!("{error:#}")))?;
             let runnable =
-                runnable(network, &manifest).map_err(|error| ModelError::shape(origin, &format!("{error:#}")))?;
+                runnable(network, manifest.input.shape).map_err(|error| ModelError::shape(origin, &format!("{error:#}")))?;
             let model = Model { manifest, runnable };
             model.check_output(origin)?;
             Ok(model)
@@ -195,11 +199,11 @@ impl Model {
     }
 }
 
-fn runnable(mut network: InferenceModel, manifest: &Manifest) -> TractResult<Arc<TypedRunnableModel>> {
+fn runnable(mut network: InferenceModel, shape: [usize; 4]) -> TractResult<Arc<TypedRunnableModel>> {
     if network.inputs.len() != 1 {
         return Err(TractError::msg(format!("the network has {} inputs, and one is needed", network.inputs.len())));
     }
-    network.set_input_fact(0, f32::fact(manifest.input.shape).into())?;
+    network.set_input_fact(0, f32::fact(shape).into())?;
     network.into_optimized()?.into_runnable()
 }
 

@@ -5,6 +5,7 @@ use clap::Subcommand;
 use super::failure::Failure;
 use super::home;
 use super::model_diff::Diff;
+use super::model_init::Init;
 use super::output::{Format, FormatArgs, line};
 use crate::config::Settings;
 
@@ -18,6 +19,8 @@ pub(super) enum Command {
         #[command(flatten)]
         format: FormatArgs,
     },
+    /// Write a first manifest for a network, by what its file says
+    Init(Init),
     /// Which objects another model labels otherwise
     Diff(Diff),
 }
@@ -26,6 +29,7 @@ impl Command {
     pub(super) async fn run(self, settings: &Settings) -> Result<(), Failure> {
         match self {
             Command::Show { format } => show(format, settings),
+            Command::Init(init) => init.run(),
             Command::Diff(diff) => diff.run(settings).await,
         }
     }
