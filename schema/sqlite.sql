@@ -28,3 +28,18 @@ CREATE UNIQUE INDEX by_object ON records (bucket, key, seq DESC, event_time DESC
 CREATE INDEX by_time ON records (listed_model, event_time DESC, object_hash DESC, seq DESC, version DESC, model DESC);
 CREATE INDEX by_label
     ON records (listed_model, listed_as, event_time DESC, object_hash DESC, seq DESC, version DESC, model DESC);
+
+-- What by_label lists a picture under beside its first label, where a model found several: the key of its record, and
+-- one of them.
+CREATE TABLE other_labels (
+    bucket      TEXT NOT NULL,
+    key         TEXT NOT NULL,
+    seq         TEXT NOT NULL,
+    event_time  INTEGER NOT NULL,
+    version     TEXT NOT NULL,
+    model       TEXT NOT NULL,
+    label       TEXT NOT NULL,
+    object_hash BLOB NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX other_labels_of ON other_labels (bucket, key, seq, event_time, version, model, label);
+CREATE INDEX by_other_label ON other_labels (model, label, event_time DESC, object_hash DESC, seq DESC, version DESC);

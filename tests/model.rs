@@ -2,6 +2,7 @@
 
 mod folder;
 mod mnist;
+mod resize;
 
 use libtest_mimic::{Failed, Trial};
 use serde::Deserialize;
@@ -22,6 +23,7 @@ pub fn trials() -> Vec<Trial> {
         needs("model: MNIST's 10,000 test pictures by the whole path", mnist::test_set(), mnist::whole_path),
     ];
     trials.extend(folder::trials());
+    trials.extend(resize::trials());
     trials
 }
 

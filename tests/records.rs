@@ -8,6 +8,7 @@ mod cassandra;
 mod corrections;
 mod frozen;
 mod home;
+mod labels;
 mod partitions;
 mod processes;
 mod proxy;
@@ -38,6 +39,10 @@ use corrections::{
     many_corrections_of_one_version_are_one_sighting, the_later_correction_holds_whichever_came_first,
 };
 use home::{Home, Place};
+use labels::{
+    several_labels_are_listed_under_each, the_last_write_of_several_labels_stands,
+    what_shows_several_labels_is_purged_with_all_of_them,
+};
 use purge::{a_purged_object_is_forgotten_and_no_other, what_a_rewritten_row_left_is_purged_too};
 use questions::{
     a_review_begins_with_what_is_least_sure, corrections_say_how_often_a_model_was_right,
@@ -51,7 +56,7 @@ macro_rules! tests {
     ($($name:ident),* $(,)?) => { [$((stringify!($name), (|home| Box::pin($name(home))) as Test)),*] };
 }
 
-const CONTRACT: [(&str, Test); 36] = tests![
+const CONTRACT: [(&str, Test); 39] = tests![
     every_field_comes_back,
     extremes_come_back,
     nothing_known_is_no_error,
@@ -70,6 +75,9 @@ const CONTRACT: [(&str, Test); 36] = tests![
     listings_keep_their_bounds,
     labels_are_listed_apart,
     statistics_count_every_row_once,
+    several_labels_are_listed_under_each,
+    the_last_write_of_several_labels_stands,
+    what_shows_several_labels_is_purged_with_all_of_them,
     writers_at_once_lose_nothing,
     a_purged_object_is_forgotten_and_no_other,
     what_a_rewritten_row_left_is_purged_too,

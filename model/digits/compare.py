@@ -16,6 +16,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import tomllib
 
 import numpy as np
 import onnxruntime
@@ -62,7 +63,7 @@ def main() -> None:
 
     pictures = read_idx(args.mnist, "t10k-images-idx3-ubyte")
     truth = read_idx(args.mnist, "t10k-labels-idx1-ubyte")
-    names = json.loads((HERE / "manifest.json").read_text())["labels"]
+    names = tomllib.loads((HERE / "manifest.toml").read_text())["labels"]
     theirs = by_onnxruntime(pictures)
     labels, ours = by_tract(args.spotter, pictures)
     if ours.shape != theirs.shape:

@@ -40,7 +40,7 @@ const LOOKS_AT_ONCE: usize = 16;
 pub struct Question {
     /// `name/version` of the model that is asked; empty for deletes and removals.
     pub model: String,
-    /// As [`Record::listed_as`]. Beside `status`, the best guess as well: `unsure` and `7` are the unsure sevens.
+    /// One of [`Record::listed_under`]. Beside `status`, the best guess as well: `unsure` and `7` are the unsure sevens.
     pub label: Option<String>,
     pub status: Option<Status>,
     /// Inclusive, as is the greatest one. What has no confidence has neither.
@@ -74,7 +74,8 @@ impl Question {
     /// Whether a row of the log is an answer, but for `current`.
     fn fits(&self, row: &Record) -> bool {
         let label = |label: &String| {
-            row.listed_as() == label || (self.status.is_some() && row.label.as_deref() == Some(label.as_str()))
+            row.listed_under().contains(&label.as_str())
+                || (self.status.is_some() && row.label.as_deref() == Some(label.as_str()))
         };
         self.label.as_ref().is_none_or(label)
             && self.status.is_none_or(|status| row.status == status)

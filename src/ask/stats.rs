@@ -16,7 +16,7 @@ pub struct Stats {
     pub model: String,
     pub rows: u64,
     pub by_status: BTreeMap<Status, u64>,
-    /// As [`Record::listed_as`].
+    /// As [`Record::listed_under`]: a picture that shows several labels counts once for each.
     pub by_label: BTreeMap<String, u64>,
     /// As [`crate::record::Reason::as_str`].
     pub by_reason: BTreeMap<&'static str, u64>,
@@ -32,7 +32,7 @@ pub struct Stats {
 pub struct Period {
     /// Its beginning.
     pub time: Timestamp,
-    /// As [`Record::listed_as`].
+    /// As [`Record::listed_under`].
     pub labels: BTreeMap<String, u64>,
 }
 
@@ -113,11 +113,14 @@ impl Tally {
         let stats = &mut self.stats;
         stats.rows += 1;
         *stats.by_status.entry(row.status).or_default() += 1;
-        add(&mut stats.by_label, row.listed_as());
+        let period = self.periods.entry(self.by.beginning(row.order.event_time)).or_default();
+        for name in row.listed_under() {
+            add(&mut stats.by_label, name);
+            add(period, name);
+        }
         if let Some(reason) = row.reason {
             *stats.by_reason.entry(reason.as_str()).or_default() += 1;
         }
-        add(self.periods.entry(self.by.beginning(row.order.event_time)).or_default(), row.listed_as());
         if let (Status::Classified | Status::Unsure, Some(confidence)) = (row.status, row.confidence) {
             // Kept to 1e-4, which no f32 is exactly: 0.3 is the fourth tenth's.
             let tenth = (f64::from(confidence) * 1e4).round() / 1e3;
@@ -184,7 +187,8 @@ async fn accuracy(
     let mut pairs = corrected(records, since, until);
     while let Some((row, correction)) = pairs.try_next().await? {
         if row.model == model {
-            accuracy.count(&row, row.label == correction.label);
+            let found = correction.label.as_deref().is_some_and(|label| row.listed_under().contains(&label));
+            accuracy.count(&row, found || row.label == correction.label);
         }
     }
     Ok(accuracy)

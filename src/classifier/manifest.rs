@@ -1,28 +1,46 @@
 //! The manifest: what a network's file does not say about itself.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use serde::de::value::SeqAccessDeserializer;
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::preprocess::Preprocess;
+use super::error::ModelError;
+use crate::preprocess::{ChannelOrder, Mode, Preprocess, Resize};
 
-/// `manifest.json`, beside `model.onnx`. Unknown fields are errors, so that a typo is found.
+pub(super) const MANIFEST_FILE: &str = "manifest.toml";
+/// Beside the manifest, in a model's folder.
+pub(super) const ONNX_FILE: &str = "model.onnx";
+/// Where the digit reader comes from, in errors.
+pub(super) const EMBEDDED: &str = "the binary";
+
+/// `manifest.toml`, beside `model.onnx`. Unknown fields are errors, so that a typo is found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Manifest {
+pub struct Manifest<Labels = Vec<String>> {
     /// Lower-case letters, digits and hyphens.
     pub name: String,
     /// Counts up; records of two versions live side by side.
     pub version: u32,
+    /// Of `model.onnx`, lower-case hex.
+    pub sha256: String,
     /// One an output, in the network's order.
-    pub labels: Vec<String>,
+    pub labels: Labels,
+    /// Confidence from which a label is believed; a picture without any such label is `unsure`.
+    pub threshold: f32,
+    /// Guesses that a record keeps.
+    #[serde(default = "three")]
+    pub top_k: usize,
     pub input: Input,
     pub preprocess: Preprocess,
     pub output: Output,
-    /// Confidence from which a guess is `classified`; below it is `unsure`.
-    pub threshold: f32,
-    /// Of `model.onnx`, lower-case hex.
-    pub sha256: String,
+}
+
+fn three() -> usize {
+    3
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,6 +49,8 @@ pub struct Input {
     pub layout: Layout,
     /// Four numbers in the order of `layout`; the batch is 1.
     pub shape: [usize; 4],
+    #[serde(default)]
+    pub order: ChannelOrder,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,61 +60,43 @@ pub enum Layout {
     Nhwc,
 }
 
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Output {
+    pub kind: OutputKind,
+    /// The label that stands for none of the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outlier: Option<Outlier>,
+    /// Of labels that have another threshold than the model's.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub thresholds: BTreeMap<String, f32>,
+}
+
+/// What the network's numbers are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Output {
-    /// Softmax is still to be done.
+#[serde(rename_all = "snake_case")]
+pub enum OutputKind {
+    /// One label a picture; softmax is still to be done.
     Logits,
+    /// One label a picture; they sum to 1.
     Probabilities,
+    /// Any number of labels a picture; a sigmoid each is still to be done.
+    MultiLabelLogits,
+    /// Any number of labels a picture, each with its probability.
+    MultiLabelProbabilities,
 }
 
-/// Why a model cannot be used, and what to do.
-#[derive(Debug, thiserror::Error)]
-pub enum ModelError {
-    #[error("cannot read {}: {error}. A model's folder holds manifest.json and model.onnx", path.display())]
-    Unreadable { path: PathBuf, error: std::io::Error },
-    #[error("{manifest}: {problem}")]
-    Manifest { manifest: String, problem: String },
-    #[error("{network}: {problem}")]
-    Network { network: String, problem: String },
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Outlier {
+    pub label: String,
+    /// Confidence in `label` from which a picture is an outlier, whatever the best of the other labels is.
+    pub threshold: f32,
 }
 
-/// Where the digit reader comes from, in errors.
-pub(super) const EMBEDDED: &str = "the binary";
-const MANIFEST_FILE: &str = "manifest.json";
-
-pub(super) fn read(folder: &Path, name: &str) -> Result<Vec<u8>, ModelError> {
-    let path = folder.join(name);
-    std::fs::read(&path).map_err(|error| ModelError::Unreadable { path, error })
-}
-
-impl ModelError {
-    pub(super) fn manifest(origin: &Path, problem: impl Into<String>) -> ModelError {
-        ModelError::Manifest { manifest: format!("manifest.json in {}", origin.display()), problem: problem.into() }
-    }
-
-    pub(super) fn no_onnx(origin: &Path, problem: &str) -> ModelError {
-        ModelError::Network {
-            network: format!("model.onnx in {}", origin.display()),
-            problem: format!(
-                "is no ONNX file that tract can read ({}). Export the network to one file with its weights inside, opset 9 to 18",
-                problem.trim_end_matches('.')
-            ),
-        }
-    }
-
-    pub(super) fn shape(origin: &Path, problem: &str) -> ModelError {
-        ModelError::Network {
-            network: format!("model.onnx in {}", origin.display()),
-            problem: format!(
-                "tract cannot run it on one input of the manifest's shape ({}). Check input.layout and input.shape",
-                problem.trim_end_matches('.')
-            ),
-        }
-    }
-
-    pub(super) fn run(model: &str, problem: String) -> ModelError {
-        ModelError::Network { network: format!("model {model}"), problem }
+impl Output {
+    pub fn is_multi_label(&self) -> bool {
+        matches!(self.kind, OutputKind::MultiLabelLogits | OutputKind::MultiLabelProbabilities)
     }
 }
 
@@ -109,21 +111,94 @@ impl Input {
     }
 }
 
+/// Labels as a manifest has them: here, or one a line in a file beside it.
+enum Written {
+    Here(Vec<String>),
+    InFile(String),
+}
+
+impl<'de> Deserialize<'de> for Written {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Written, D::Error> {
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = Written;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of labels, or the name of a file with one label a line")
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<Written, E> {
+                Ok(Written::InFile(name.to_owned()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, labels: A) -> Result<Written, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(labels)).map(Written::Here)
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
+}
+
+impl Written {
+    fn labels(self, folder: &Path) -> Result<Vec<String>, ModelError> {
+        let name = match self {
+            Written::Here(labels) => return Ok(labels),
+            Written::InFile(name) => name,
+        };
+        // A manifest may be somebody else's: it reads no file but its neighbours.
+        if name.is_empty() || name.starts_with('.') || name.contains(['/', '\\', ':']) {
+            return Err(ModelError::manifest(folder, format!("labels {name:?} must name a file in the same folder")));
+        }
+        let text = text(folder, &name)?;
+        // Editors end the last line; some begin the file with a byte order mark.
+        Ok(text.trim_start_matches('\u{feff}').trim_end().lines().map(|line| line.trim().to_owned()).collect())
+    }
+}
+
+impl Manifest<Written> {
+    fn resolved(self, folder: &Path) -> Result<Manifest, ModelError> {
+        let Manifest { name, version, sha256, labels, threshold, top_k, input, preprocess, output } = self;
+        let labels = labels.labels(folder)?;
+        Ok(Manifest { name, version, sha256, labels, threshold, top_k, input, preprocess, output })
+    }
+}
+
+pub(super) fn read(folder: &Path, name: &str) -> Result<Vec<u8>, ModelError> {
+    let path = folder.join(name);
+    std::fs::read(&path).map_err(|error| ModelError::Unreadable { path, error })
+}
+
+fn text(folder: &Path, name: &str) -> Result<String, ModelError> {
+    String::from_utf8(read(folder, name)?)
+        .map_err(|_| ModelError::manifest(folder, format!("{name} beside it is not UTF-8 text")))
+}
+
 /// What listings find under its status.
 const RESERVED_LABELS: [&str; 5] = ["classified", "unsure", "rejected", "deleted", "version_removed"];
 /// Largest input side: `seen` and the tensor stay small.
 const LARGEST_SIDE: usize = 2_048;
+/// Most guesses that a record keeps.
+const MOST_GUESSES: usize = 10;
 
 impl Manifest {
     /// That of the digit reader in the binary.
     pub fn embedded() -> Result<Manifest, ModelError> {
-        Manifest::parse(include_str!("../../model/digits/manifest.json"), Path::new(EMBEDDED))
+        Manifest::parse(include_str!("../../model/digits/manifest.toml"), Path::new(EMBEDDED))
     }
 
-    /// `manifest.json` alone: enough to know the model's id, and quick.
+    /// `manifest.toml` alone, and its labels: enough to know the model's id, and quick.
     pub fn from_folder(folder: &Path) -> Result<Manifest, ModelError> {
-        let text = String::from_utf8(read(folder, MANIFEST_FILE)?)
-            .map_err(|_| ModelError::manifest(folder, "is not UTF-8 text"))?;
+        let (path, old) = (folder.join(MANIFEST_FILE), folder.join("manifest.json"));
+        if !path.exists() && old.exists() {
+            let problem = format!(
+                "is missing, and {} is no longer read: write the same as TOML, or let `spotter model init {}` write a new one",
+                old.display(),
+                folder.join(ONNX_FILE).display()
+            );
+            return Err(ModelError::manifest(folder, problem));
+        }
+        let bytes = read(folder, MANIFEST_FILE)?;
+        let text = String::from_utf8(bytes).map_err(|_| ModelError::manifest(folder, "is not UTF-8 text"))?;
         Manifest::parse(&text, folder)
     }
 
@@ -132,46 +207,122 @@ impl Manifest {
         format!("{}/{}", self.name, self.version)
     }
 
-    fn parse(text: &str, origin: &Path) -> Result<Manifest, ModelError> {
-        let manifest: Manifest =
-            serde_json::from_str(text).map_err(|error| ModelError::manifest(origin, error.to_string()))?;
+    /// Confidence from which `label` is believed.
+    pub fn threshold_of(&self, label: &str) -> f32 {
+        self.output.thresholds.get(label).copied().unwrap_or(self.threshold)
+    }
+
+    fn parse(text: &str, folder: &Path) -> Result<Manifest, ModelError> {
+        let written: Manifest<Written> =
+            toml::from_str(text).map_err(|error| ModelError::manifest(folder, located(text, &error)))?;
+        let manifest = written.resolved(folder)?;
         match manifest.problem() {
-            Some(problem) => Err(ModelError::manifest(origin, problem)),
+            Some(problem) => Err(ModelError::manifest(folder, problem)),
             None => Ok(manifest),
         }
     }
 
     fn problem(&self) -> Option<String> {
-        let (channels, height, width) = self.input.dimensions();
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         if self.name.is_empty() || !self.name.chars().all(plain) {
             return Some(format!("name {:?} must be lower-case letters, digits and hyphens", self.name));
         }
+        if !(1..=MOST_GUESSES).contains(&self.top_k) {
+            return Some(format!("top_k {} must be from 1 to {MOST_GUESSES}", self.top_k));
+        }
+        let problems = [Self::problem_of_labels, Self::problem_of_input, Self::problem_of_output];
+        problems.iter().find_map(|problem| problem(self)).or_else(|| self.problem_of_preprocess())
+    }
+
+    fn problem_of_labels(&self) -> Option<String> {
         if self.labels.is_empty() || self.labels.iter().any(String::is_empty) {
             return Some("labels must be one non-empty text an output of the network".into());
         }
-        if let Some(label) = self.labels.iter().find(|label| RESERVED_LABELS.contains(&label.as_str())) {
-            return Some(format!("label {label:?} is a status: listings by label would mix the two"));
-        }
-        if self.input.shape[0] != 1 || !(channels == 1 || channels == 3) {
-            return Some(format!("input.shape {:?} must have a batch of 1 and 1 or 3 channels", self.input.shape));
+        let reserved = self.labels.iter().find(|label| RESERVED_LABELS.contains(&label.as_str()));
+        reserved.map(|label| format!("label {label:?} is a status: listings by label would mix the two"))
+    }
+
+    fn problem_of_input(&self) -> Option<String> {
+        let (channels, height, width) = self.input.dimensions();
+        let shape = self.input.shape;
+        if shape[0] != 1 || !(channels == 1 || channels == 3) {
+            return Some(format!("input.shape {shape:?} must have a batch of 1 and 1 or 3 channels"));
         }
         if height == 0 || width == 0 || height.max(width) > LARGEST_SIDE {
-            return Some(format!("input.shape {:?} must have sides of 1 to {LARGEST_SIDE}", self.input.shape));
+            return Some(format!("input.shape {shape:?} must have sides of 1 to {LARGEST_SIDE}"));
         }
-        if !(0.0..=1.0).contains(&self.threshold) {
-            return Some(format!("threshold {} must be from 0 to 1", self.threshold));
+        let grey_bgr = channels == 1 && self.input.order == ChannelOrder::Bgr;
+        grey_bgr.then(|| "input.order \"bgr\" needs an input of three channels".into())
+    }
+
+    fn problem_of_output(&self) -> Option<String> {
+        let of_labels = self.output.thresholds.iter().map(|(label, threshold)| (format!("of {label:?}"), *threshold));
+        let of_outlier = self.output.outlier.iter().map(|outlier| ("of output.outlier".to_owned(), outlier.threshold));
+        let mut thresholds = [(String::new(), self.threshold)].into_iter().chain(of_labels).chain(of_outlier);
+        if let Some((of, threshold)) = thresholds.find(|(_, threshold)| !(0.0..=1.0).contains(threshold)) {
+            let of = if of.is_empty() { of } else { format!("{of} ") };
+            return Some(format!("threshold {of}{threshold} must be from 0 to 1"));
         }
+        if let Some(label) = self.output.thresholds.keys().find(|label| !self.labels.contains(label)) {
+            return Some(format!("output.thresholds names {label:?}, which is none of the labels"));
+        }
+        let outlier = self.output.outlier.as_ref()?;
+        if self.output.is_multi_label() {
+            return Some("output.outlier needs a network that gives one label: of several, none may be right".into());
+        }
+        if !self.labels.contains(&outlier.label) {
+            return Some(format!("output.outlier names {:?}, which is none of the labels", outlier.label));
+        }
+        (self.labels.iter().all(|label| *label == outlier.label))
+            .then(|| "output.outlier leaves no other label to guess".into())
+    }
+
+    fn problem_of_preprocess(&self) -> Option<String> {
+        let (channels, height, width) = self.input.dimensions();
         match &self.preprocess {
             Preprocess::Ink { .. } if channels != 1 => Some("preprocess \"ink\" needs an input of one channel".into()),
             Preprocess::Ink { fit } if *fit == 0 || *fit > height.min(width) => {
                 Some(format!("preprocess.fit {fit} must be from 1 to the input's shorter side"))
             }
-            Preprocess::Resize { mean, std, .. } if mean.len() != channels || std.len() != channels => {
-                Some(format!("preprocess.mean and preprocess.std must have {channels} numbers each"))
-            }
-            Preprocess::Resize { std, .. } if std.contains(&0.0) => Some("preprocess.std must not be 0".into()),
-            _ => None,
+            Preprocess::Ink { .. } => None,
+            Preprocess::Resize(resize) => problem_of_resize(resize, channels, height.max(width)),
         }
     }
+}
+
+fn problem_of_resize(resize: &Resize, channels: usize, longer: usize) -> Option<String> {
+    let Resize { mode, shorter_side, pad, scale, mean, std, .. } = resize;
+    let counted = |values: &[f32]| values.is_empty() || values.len() == channels;
+    if !counted(mean) || !counted(std) {
+        return Some(format!("preprocess.mean and preprocess.std must have {channels} numbers each, or none"));
+    }
+    if !mean.iter().chain(std).all(|value| value.is_finite()) || !scale.is_finite() || *scale == 0.0 {
+        return Some("preprocess.mean, preprocess.std and preprocess.scale must be finite, and scale not 0".into());
+    }
+    if std.contains(&0.0) {
+        return Some("preprocess.std must not be 0".into());
+    }
+    match (mode, shorter_side) {
+        (Mode::CentreCrop, Some(side)) if !(longer..=2 * LARGEST_SIDE).contains(side) => Some(format!(
+            "preprocess.shorter_side {side} must be from the input's longer side, {longer}, to {}",
+            2 * LARGEST_SIDE
+        )),
+        (Mode::Stretch | Mode::Fit, Some(_)) => {
+            Some("preprocess.shorter_side goes with mode \"centre_crop\" only".into())
+        }
+        _ if pad.is_some() && *mode != Mode::Fit => Some("preprocess.pad goes with mode \"fit\" only".into()),
+        _ => None,
+    }
+}
+
+/// In one line, for logs: where, what, and the line itself.
+fn located(text: &str, error: &toml::de::Error) -> String {
+    let message = error.message().trim().replace('\n', ", ");
+    let before = error.span().and_then(|span| text.get(..span.start));
+    let Some(before) = before else { return message };
+    let line = before.matches('\n').count();
+    let column = before.chars().rev().take_while(|c| *c != '\n').count();
+    let written = text.lines().nth(line).map(str::trim).filter(|written| !written.is_empty());
+    let written = written.map(|written| format!(": {written}")).unwrap_or_default();
+    format!("line {}, column {}: {message}{written}", line + 1, column + 1)
 }

@@ -1,5 +1,11 @@
 //! The model: the only place that names tract.
 
+mod doubt;
+#[cfg(feature = "cli")]
+mod draft;
+mod error;
+#[cfg(feature = "cli")]
+mod graph;
 mod manifest;
 #[cfg(test)]
 mod tests;
@@ -12,18 +18,22 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tract_onnx::prelude::*;
 
-use manifest::EMBEDDED;
-pub use manifest::{Layout, Manifest, ModelError, Output};
+pub use doubt::Doubt;
+#[cfg(feature = "cli")]
+pub use draft::{Draft, Preset, folder_for};
+pub use error::ModelError;
+#[cfg(feature = "cli")]
+pub use graph::{Graph, NoGraph, Port, Side};
+use manifest::{EMBEDDED, ONNX_FILE};
+pub use manifest::{Input, Layout, Manifest, Outlier, Output, OutputKind};
 
 use crate::decode::{Channels, Picture};
 use crate::encoding::hex;
 use crate::preprocess::{Found, Prepared, Tensor, find};
 
 const EMBEDDED_ONNX: &[u8] = include_bytes!("../../model/digits/model.onnx");
-/// Guesses that a reading keeps.
-const TOP_K: usize = 3;
-/// Beside the manifest, in a model's folder.
-const ONNX_FILE: &str = "model.onnx";
+/// Labels of one picture that are kept: a model that finds all of its thousand is none.
+const MOST_LABELS: usize = 50;
 
 /// A loaded classifier. Cheap to share; `read` needs no lock.
 pub struct Model {
@@ -34,10 +44,11 @@ pub struct Model {
 /// What the model saw and what it makes of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reading {
-    /// Most confident first, [`TOP_K`] at most.
+    /// Most confident first, the outlier's label never among them. What a multi-label model found, 50 labels at most;
+    /// else the best guesses, as many as the manifest's `top_k` at most.
     pub top: Vec<Guess>,
-    /// Whether the best guess reaches the manifest's threshold.
-    pub sure: bool,
+    /// Why the best guess is not to be believed; `None` if it is.
+    pub doubt: Option<Doubt>,
     /// One a label: as the network gave them, before softmax.
     pub logits: Vec<f32>,
     /// The model's input, 8 bits, interleaved, `seen_width` x height x channels.
@@ -64,7 +75,7 @@ impl Model {
         Model::new(Manifest::embedded()?, EMBEDDED_ONNX, Path::new(EMBEDDED))
     }
 
-    /// A folder with `manifest.json` and `model.onnx`.
+    /// A folder with `manifest.toml` and `model.onnx`.
     pub fn from_folder(folder: &Path) -> Result<Model, ModelError> {
         Model::new(Manifest::from_folder(folder)?, &manifest::read(folder, ONNX_FILE)?, folder)
     }
@@ -84,7 +95,7 @@ impl Model {
         let checked = AssertUnwindSafe(|| {
             let network = onnx_model(onnx).map_err(|error| ModelError::no_onnx(origin, &format!("{error:#}")))?;
             let runnable =
-                runnable(network, &manifest).map_err(|error| ModelError::shape(origin, &format!("{error:#}")))?;
+                runnable(network, manifest.input.shape).map_err(|error| ModelError::shape(origin, &format!("{error:#}")))?;
             let model = Model { manifest, runnable };
             model.check_output(origin)?;
             Ok(model)
@@ -103,14 +114,10 @@ impl Model {
                 format!("has {labels} labels, but the network has {} outputs: name each in its order", outputs.len());
             return Err(ModelError::manifest(origin, problem));
         }
-        let sum: f32 = outputs.iter().sum();
-        let probable = outputs.iter().all(|output| (0.0..=1.0).contains(output)) && (sum - 1.0).abs() < 0.01;
-        if self.manifest.output == Output::Probabilities && !probable {
-            let problem =
-                format!("says output \"probabilities\", but on zeros they sum to {sum}: \"logits\" may be meant");
-            return Err(ModelError::manifest(origin, problem));
+        match not_as_said(self.manifest.output.kind, &outputs) {
+            Some(problem) => Err(ModelError::manifest(origin, problem)),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     pub fn manifest(&self) -> &Manifest {
@@ -138,7 +145,7 @@ impl Model {
     /// The first half of [`Model::read`]: what of the picture the model is to see.
     pub fn find<'a>(&'a self, picture: &'a Picture) -> Found<'a> {
         let (_, height, width) = self.manifest.input.dimensions();
-        find(picture, &self.manifest.preprocess, height, width)
+        find(picture, &self.manifest.preprocess, height, width).in_order(self.manifest.input.order)
     }
 
     /// The second half of [`Model::read`].
@@ -147,18 +154,17 @@ impl Model {
     /// As [`Model::read`].
     pub fn classify(&self, prepared: Prepared) -> Result<Reading, ModelError> {
         let logits = self.logits(&prepared.tensor)?;
-        let mut top = self.confidences(&logits);
-        top.truncate(TOP_K);
-        let sure = top.first().is_some_and(|best| best.confidence >= self.manifest.threshold);
+        let (top, doubt) = doubt::judged(&self.manifest, self.confidences(&logits), prepared.several);
         let Tensor { channels, width, .. } = prepared.tensor;
-        Ok(Reading { top, sure, logits, seen: prepared.seen, seen_width: width, seen_channels: channels })
+        Ok(Reading { top, doubt, logits, seen: prepared.seen, seen_width: width, seen_channels: channels })
     }
 
     /// Every label with its confidence, most confident first, of the network's outputs.
     pub fn confidences(&self, logits: &[f32]) -> Vec<Guess> {
-        let probabilities = match self.manifest.output {
-            Output::Logits => softmax(logits),
-            Output::Probabilities => logits.to_vec(),
+        let probabilities = match self.manifest.output.kind {
+            OutputKind::Logits => softmax(logits),
+            OutputKind::MultiLabelLogits => logits.iter().copied().map(sigmoid).collect(),
+            OutputKind::Probabilities | OutputKind::MultiLabelProbabilities => logits.to_vec(),
         };
         let mut ranked: Vec<(&String, f32)> = self.manifest.labels.iter().zip(probabilities).collect();
         ranked.sort_by(|(_, a), (_, b)| b.total_cmp(a));
@@ -193,11 +199,11 @@ impl Model {
     }
 }
 
-fn runnable(mut network: InferenceModel, manifest: &Manifest) -> TractResult<Arc<TypedRunnableModel>> {
+fn runnable(mut network: InferenceModel, shape: [usize; 4]) -> TractResult<Arc<TypedRunnableModel>> {
     if network.inputs.len() != 1 {
         return Err(TractError::msg(format!("the network has {} inputs, and one is needed", network.inputs.len())));
     }
-    network.set_input_fact(0, f32::fact(manifest.input.shape).into())?;
+    network.set_input_fact(0, f32::fact(shape).into())?;
     network.into_optimized()?.into_runnable()
 }
 
@@ -210,6 +216,27 @@ fn softmax(logits: &[f32]) -> Vec<f32> {
     let exponentials: Vec<f32> = logits.iter().map(|logit| (logit - largest).exp()).collect();
     let sum: f32 = exponentials.iter().sum();
     exponentials.into_iter().map(|value| value / sum).collect()
+}
+
+fn sigmoid(logit: f32) -> f32 {
+    1.0 / (1.0 + (-logit).exp())
+}
+
+/// What is wrong with calling the outputs so; logits may be any numbers.
+fn not_as_said(kind: OutputKind, outputs: &[f32]) -> Option<String> {
+    let within = outputs.iter().all(|output| (0.0..=1.0).contains(output));
+    let sum: f32 = outputs.iter().sum();
+    match kind {
+        OutputKind::Probabilities if !within || (sum - 1.0).abs() > 0.01 => {
+            Some(format!("says output.kind \"probabilities\", but on zeros they sum to {sum}: \"logits\" may be meant"))
+        }
+        OutputKind::MultiLabelProbabilities if !within => Some(
+            "says output.kind \"multi_label_probabilities\", but on zeros not all are from 0 to 1: \
+             \"multi_label_logits\" may be meant"
+                .into(),
+        ),
+        _ => None,
+    }
 }
 
 fn rounded(confidence: f32) -> f32 {

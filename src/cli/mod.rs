@@ -16,6 +16,7 @@ mod invoke;
 mod list;
 mod model;
 mod model_diff;
+mod model_init;
 mod object_url;
 mod output;
 mod question;
@@ -114,7 +115,7 @@ struct Globals {
     /// Folder for records and objects [env: SPOTTER_DATA] [default: the platform's data folder]
     #[arg(long, global = true, value_name = "FOLDER", help_heading = "Global options")]
     data: Option<PathBuf>,
-    /// Folder of another model: manifest.json and model.onnx [env: SPOTTER_MODEL]
+    /// Folder of another model: manifest.toml and model.onnx [env: SPOTTER_MODEL]
     #[arg(long = "model-folder", global = true, value_name = "FOLDER", help_heading = "Global options")]
     model_folder: Option<PathBuf>,
     /// The bucket's endpoint [env: AWS_ENDPOINT_URL]

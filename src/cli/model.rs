@@ -5,8 +5,12 @@ use clap::Subcommand;
 use super::failure::Failure;
 use super::home;
 use super::model_diff::Diff;
+use super::model_init::Init;
 use super::output::{Format, FormatArgs, line};
 use crate::config::Settings;
+
+/// Labels that are shown of a model.
+const SHOWN: usize = 20;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -15,6 +19,8 @@ pub(super) enum Command {
         #[command(flatten)]
         format: FormatArgs,
     },
+    /// Write a first manifest for a network, by what its file says
+    Init(Init),
     /// Which objects another model labels otherwise
     Diff(Diff),
 }
@@ -23,6 +29,7 @@ impl Command {
     pub(super) async fn run(self, settings: &Settings) -> Result<(), Failure> {
         match self {
             Command::Show { format } => show(format, settings),
+            Command::Init(init) => init.run(),
             Command::Diff(diff) => diff.run(settings).await,
         }
     }
@@ -36,9 +43,19 @@ fn show(format: FormatArgs, settings: &Settings) -> Result<(), Failure> {
     }
     let origin = settings.model.as_ref().map_or("the binary".into(), |folder| folder.display().to_string());
     line(&format!("model       {} in {origin}", model.id()))?;
-    line(&format!("labels      {}", manifest.labels.join(" ")))?;
+    line(&format!("labels      {}", labels(&manifest.labels)))?;
     line(&format!("input       {}", serde_json::to_string(&manifest.input)?))?;
     line(&format!("preprocess  {}", serde_json::to_string(&manifest.preprocess)?))?;
+    line(&format!("output      {}", serde_json::to_string(&manifest.output)?))?;
     line(&format!("threshold   {}", manifest.threshold))?;
+    line(&format!("top_k       {}", manifest.top_k))?;
     line(&format!("sha256      {}", manifest.sha256))
+}
+
+/// The first ones of many.
+fn labels(all: &[String]) -> String {
+    match all.get(..SHOWN) {
+        Some(first) if all.len() > SHOWN => format!("{} … ({} labels)", first.join(", "), all.len()),
+        _ => all.join(", "),
+    }
 }

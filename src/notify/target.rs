@@ -158,7 +158,9 @@ impl Only {
     pub fn includes(&self, record: &Record) -> bool {
         let matches = |word: &Word| match word {
             Word::Status(status) => record.status == *status,
-            Word::Label(label) => record.status == Status::Classified && record.label.as_ref() == Some(label),
+            Word::Label(label) => {
+                record.status == Status::Classified && record.listed_under().contains(&label.as_str())
+            }
         };
         self.0.is_empty() || self.0.iter().any(matches)
     }

@@ -185,9 +185,9 @@ impl Journey {
                 if let Some(step) = self.steps.last_mut() {
                     step.classes = Some(model.confidences(&reading.logits));
                 }
-                if !reading.sure {
-                    let why = record::below_threshold(model);
-                    self.refused = Some(Refused { step: "classify", reason: Reason::BelowThreshold.as_str(), why });
+                if let Some(doubt) = &reading.doubt {
+                    let reason = Reason::from(doubt).as_str();
+                    self.refused = Some(Refused { step: "classify", reason, why: doubt.to_string() });
                 }
             }
             Err(error) => {

@@ -2,6 +2,7 @@
 
 mod blobs;
 mod ink;
+mod kernel;
 mod plane;
 mod resize;
 #[cfg(test)]
@@ -11,6 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::decode::{Channels, Picture};
 use ink::Ink;
+pub use kernel::Filter;
+pub use resize::{Mode, Resize};
 
 /// How a manifest says that a picture becomes its model's input.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,23 +25,17 @@ pub enum Preprocess {
         /// Pixels of the longer side of the ink, as MNIST's 20.
         fit: usize,
     },
-    /// For photographs: the whole picture, scaled with an area filter.
-    Resize {
-        fit: Fit,
-        /// Subtracted from each channel, on the scale 0..1.
-        mean: Vec<f32>,
-        /// Divides each channel afterwards.
-        std: Vec<f32>,
-    },
+    /// For photographs: the whole picture, or its middle.
+    Resize(Resize),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Fit {
-    /// Both sides to size, whatever the shape was.
-    Stretch,
-    /// The shorter side to size, the middle kept.
-    CentreCrop,
+/// The order of a colour network's channels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ChannelOrder {
+    #[default]
+    Rgb,
+    Bgr,
 }
 
 /// Channels x height x width, row by row.
@@ -54,8 +51,11 @@ pub struct Tensor {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Prepared {
     pub tensor: Tensor,
-    /// What the model saw, before mean and standard deviation: 8 bits, interleaved, as many channels as the tensor.
+    /// What the model saw, before mean and standard deviation: 8 bits, interleaved, as many channels as the tensor, red
+    /// first.
     pub seen: Vec<u8>,
+    /// As [`Found::several`].
+    pub several: bool,
 }
 
 /// Makes a `channels` x `height` x `width` input of `picture`, whose channels must be as many.
@@ -65,27 +65,35 @@ pub fn prepare(picture: &Picture, how: &Preprocess, height: usize, width: usize)
 
 /// The first half of [`prepare`]: what of `picture` the model is to see.
 pub fn find<'a>(picture: &'a Picture, how: &'a Preprocess, height: usize, width: usize) -> Found<'a> {
-    let part = match how {
-        Preprocess::Ink { fit } => Part::Ink { ink: ink::find(picture, *fit, height, width), fit: *fit },
-        Preprocess::Resize { fit, mean, std } => Part::Whole { fit: *fit, mean, std },
+    let (part, several) = match how {
+        Preprocess::Ink { fit } => (Part::Ink { ink: ink::find(picture, *fit, height, width), fit: *fit }, false),
+        Preprocess::Resize(resize) => (Part::Whole(resize), false),
     };
-    Found { picture, part, height, width }
+    Found { picture, part, several, order: ChannelOrder::Rgb, height, width }
 }
 
 /// A picture on its half way to a model.
 pub struct Found<'a> {
     picture: &'a Picture,
     part: Part<'a>,
+    /// More than one thing was found where the model takes one: its answer is of one of them.
+    pub several: bool,
+    order: ChannelOrder,
     height: usize,
     width: usize,
 }
 
 enum Part<'a> {
     Ink { ink: Ink, fit: usize },
-    Whole { fit: Fit, mean: &'a [f32], std: &'a [f32] },
+    Whole(&'a Resize),
 }
 
 impl Found<'_> {
+    /// For a network whose channels stand in this order; red first without it.
+    pub fn in_order(self, order: ChannelOrder) -> Self {
+        Found { order, ..self }
+    }
+
     /// Whether ink was looked for.
     pub fn is_ink(&self) -> bool {
         matches!(self.part, Part::Ink { .. })
@@ -104,22 +112,23 @@ impl Found<'_> {
 
     /// The second half of [`prepare`].
     pub fn prepared(self) -> Prepared {
-        let Found { picture, part, height, width } = self;
+        let Found { picture, part, several, order, height, width } = self;
         let channels = picture.channels.count();
-        let (seen, mean, std) = match part {
-            Part::Ink { ink, fit } => (ink::fitted(ink, fit, height, width), &[][..], &[][..]),
-            Part::Whole { fit, mean, std } => (resize::prepare(picture, fit, height, width), mean, std),
+        let (seen, scale, mean, std) = match part {
+            Part::Ink { ink, fit } => (ink::fitted(ink, fit, height, width), 1.0 / 255.0, &[][..], &[][..]),
+            Part::Whole(resize) => (resize.pixels(picture, height, width), resize.scale, &*resize.mean, &*resize.std),
         };
         let pixels = height * width;
         let mut values = vec![0.0; channels * pixels];
         for (channel, plane) in values.chunks_exact_mut(pixels).enumerate() {
+            let of_seen = if order == ChannelOrder::Bgr { channels - 1 - channel } else { channel };
             let shift = mean.get(channel).copied().unwrap_or(0.0);
-            let scale = std.get(channel).copied().unwrap_or(1.0);
-            for (value, pixel) in plane.iter_mut().zip(seen.iter().skip(channel).step_by(channels)) {
-                *value = (f32::from(*pixel) / 255.0 - shift) / scale;
+            let spread = std.get(channel).copied().unwrap_or(1.0);
+            for (value, pixel) in plane.iter_mut().zip(seen.iter().skip(of_seen).step_by(channels)) {
+                *value = (f32::from(*pixel) * scale - shift) / spread;
             }
         }
-        Prepared { tensor: Tensor { channels, height, width, values }, seen }
+        Prepared { tensor: Tensor { channels, height, width, values }, seen, several }
     }
 }
 
@@ -133,7 +142,7 @@ pub fn thumbnail(picture: &Picture, side: u32) -> Picture {
     }
     let scaled = |length: u32| (u64::from(length) * u64::from(side) / u64::from(longer)).max(1) as u32;
     let (width, height) = (scaled(width), scaled(height));
-    let pixels = resize::prepare(picture, Fit::Stretch, height as usize, width as usize);
+    let pixels = resize::stretched(picture, Filter::Box, height as usize, width as usize);
     Picture { width, height, channels: picture.channels, pixels }
 }
 

@@ -1,37 +1,105 @@
-//! Scaling with an area filter: what photographs get, and the last step of what ink gets.
+//! The whole picture or its middle at another size (kind "resize"), and the last step of what ink gets.
 
-use super::Fit;
+use serde::{Deserialize, Serialize};
+
+use super::kernel::{self, Filter, Side};
 use super::plane::Plane;
 use crate::decode::Picture;
 
-/// `height` x `width` pixels, interleaved, of the whole picture or its middle.
-pub(super) fn prepare(picture: &Picture, fit: Fit, height: usize, width: usize) -> Vec<u8> {
-    let channels = picture.channels.count();
-    let source = (picture.width as usize, picture.height as usize);
-    let (mut scale_x, mut scale_y) = (width as f32 / source.0 as f32, height as f32 / source.1 as f32);
-    if fit == Fit::CentreCrop {
-        scale_x = scale_x.max(scale_y);
-        scale_y = scale_x;
-    }
-    let across = Taps::centred(source.0, width, scale_x);
-    let down = Taps::centred(source.1, height, scale_y);
-    let stride = source.0 * channels;
-    let mut out = vec![0; height * width * channels];
-    let mut line = vec![0.0; stride];
-    for (y, row) in out.chunks_exact_mut(width * channels).enumerate() {
-        line.fill(0.0);
-        for (source_y, weight) in down.of(y) {
-            for (sum, &pixel) in line.iter_mut().zip(&picture.pixels[source_y * stride..]) {
-                *sum += weight * f32::from(pixel);
-            }
+/// How a photograph becomes its model's input: resized, then `(pixel * scale - mean) / std`, a channel at a time.
+///
+/// Sizes, offsets and pixels are those of torchvision's `Resize` and `CenterCrop` on a Pillow image, and of Pillow's
+/// `ImageOps.pad` for [`Mode::Fit`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Resize {
+    pub mode: Mode,
+    /// Of [`Mode::CentreCrop`]: pixels of the shorter side before the middle is cut out; as many as the input's longer
+    /// side if it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shorter_side: Option<usize>,
+    #[serde(default)]
+    pub filter: Filter,
+    /// Of [`Mode::Fit`]: grey, 0..=255, of what the picture does not cover; 0 if it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pad: Option<u8>,
+    /// What a pixel, 0..=255, is multiplied by first.
+    #[serde(default = "one_255th")]
+    pub scale: f32,
+    /// One a channel, in the order of the network's input; none is 0 for all.
+    #[serde(default)]
+    pub mean: Vec<f32>,
+    /// One a channel; none is 1 for all.
+    #[serde(default)]
+    pub std: Vec<f32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Both sides to size, whatever the shape was.
+    Stretch,
+    /// The whole picture, its shape kept, in the middle of a padded canvas.
+    Fit,
+    /// The shorter side to size, the middle kept.
+    CentreCrop,
+}
+
+fn one_255th() -> f32 {
+    1.0 / 255.0
+}
+
+impl Resize {
+    /// `height` x `width` pixels, interleaved.
+    pub(super) fn pixels(&self, picture: &Picture, height: usize, width: usize) -> Vec<u8> {
+        match self.mode {
+            Mode::Stretch => stretched(picture, self.filter, height, width),
+            Mode::Fit => self.fitted(picture, height, width),
+            Mode::CentreCrop => self.cropped(picture, height, width),
         }
-        for (i, value) in row.iter_mut().enumerate() {
-            let (x, channel) = (i / channels, i % channels);
-            let sum: f32 = across.of(x).map(|(source_x, weight)| weight * line[source_x * channels + channel]).sum();
-            *value = sum.round().clamp(0.0, 255.0) as u8;
-        }
     }
-    out
+
+    /// torchvision: the longer side is cut to a whole number, the offset rounded half to even.
+    fn cropped(&self, picture: &Picture, height: usize, width: usize) -> Vec<u8> {
+        let (from_width, from_height) = (picture.width as usize, picture.height as usize);
+        let shorter = self.shorter_side.unwrap_or(width.max(height));
+        let side = |from: usize, other: usize, wanted: usize| {
+            let to = if from <= other { shorter } else { shorter * from / other };
+            let first = ((to - wanted) as f64 / 2.0).round_ties_even() as usize;
+            Side { from, to, wanted: first..first + wanted }
+        };
+        let across = side(from_width, from_height, width);
+        let down = side(from_height, from_width, height);
+        kernel::scaled(picture, self.filter, &across, &down)
+    }
+
+    /// Pillow's `ImageOps.pad`; but a picture keeps a line at least, however narrow it is.
+    fn fitted(&self, picture: &Picture, height: usize, width: usize) -> Vec<u8> {
+        let (from_width, from_height) = (f64::from(picture.width), f64::from(picture.height));
+        let (wide, high) = (width as f64, height as f64);
+        let whole = |side: f64| side.round_ties_even().max(1.0) as usize;
+        let (mut inner_width, mut inner_height) = (width, height);
+        if from_width / from_height > wide / high {
+            inner_height = whole(from_height / from_width * wide).min(height);
+        } else {
+            inner_width = whole(from_width / from_height * high).min(width);
+        }
+        let inner = stretched(picture, self.filter, inner_height, inner_width);
+        let middle = |outer: usize, inner: usize| ((outer - inner) as f64 * 0.5).round_ties_even() as usize;
+        let (left, top) = (middle(width, inner_width), middle(height, inner_height));
+        let channels = picture.channels.count();
+        let mut out = vec![self.pad.unwrap_or(0); height * width * channels];
+        let rows = out.chunks_exact_mut(width * channels).skip(top);
+        for (row, pixels) in rows.zip(inner.chunks_exact(inner_width * channels)) {
+            row[left * channels..][..pixels.len()].copy_from_slice(pixels);
+        }
+        out
+    }
+}
+
+pub(super) fn stretched(picture: &Picture, filter: Filter, height: usize, width: usize) -> Vec<u8> {
+    let side = |from: u32, to: usize| Side { from: from as usize, to, wanted: 0..to };
+    kernel::scaled(picture, filter, &side(picture.width, width), &side(picture.height, height))
 }
 
 /// `source` scaled by `scale` onto a `width` x `height` canvas of zeros, so that the point `centre` of the source
@@ -44,8 +112,8 @@ pub(super) fn placed(
     width: usize,
     height: usize,
 ) -> Plane {
-    let across = Taps::new(source.width, width, scale, onto.0 - centre.0 * scale, false);
-    let down = Taps::new(source.height, height, scale, onto.1 - centre.1 * scale, false);
+    let across = Areas::new(source.width, width, scale, onto.0 - centre.0 * scale);
+    let down = Areas::new(source.height, height, scale, onto.1 - centre.1 * scale);
     let mut out = Plane::new(width, height);
     let mut line = vec![0.0; source.width];
     for (y, row) in out.values.chunks_exact_mut(width).enumerate() {
@@ -62,27 +130,22 @@ pub(super) fn placed(
     out
 }
 
-/// For each pixel of a scaled line: which source pixels it is the weighted mean of.
-struct Taps {
+/// For each pixel of a scaled line: which source pixels it is the weighted mean of. Outside the source is nothing.
+struct Areas {
     first: Vec<usize>,
     weights: Vec<Vec<f32>>,
 }
 
-impl Taps {
-    fn centred(source: usize, target: usize, scale: f32) -> Taps {
-        Taps::new(source, target, scale, (target as f32 - source as f32 * scale) / 2.0, true)
-    }
-
-    /// Shrinking weighs by covered area, growing interpolates linearly. Outside the source is its edge (`clamped`)
-    /// or nothing.
-    fn new(source: usize, target: usize, scale: f32, offset: f32, clamped: bool) -> Taps {
-        let mut taps = Taps { first: Vec::with_capacity(target), weights: Vec::with_capacity(target) };
+impl Areas {
+    /// Shrinking weighs by covered area, growing interpolates linearly.
+    fn new(source: usize, target: usize, scale: f32, offset: f32) -> Areas {
+        let mut areas = Areas { first: Vec::with_capacity(target), weights: Vec::with_capacity(target) };
         for x in 0..target {
             let from = (x as f32 - offset) / scale;
             let to = (x as f32 + 1.0 - offset) / scale;
             let middle = (from + to) / 2.0;
             let (low, high) = if scale < 1.0 { (from, to) } else { (middle - 1.0, middle + 1.0) };
-            let mut first = (low.floor().max(0.0) as usize).min(source);
+            let first = (low.floor().max(0.0) as usize).min(source);
             let last = (high.ceil().max(0.0) as usize).min(source);
             let weight = |i: usize| {
                 if scale < 1.0 {
@@ -91,19 +154,11 @@ impl Taps {
                     (1.0 - (i as f32 + 0.5 - middle).abs()).max(0.0)
                 }
             };
-            let mut weights: Vec<f32> = (first..last).map(weight).collect();
-            let full = if scale < 1.0 { 1.0 / scale } else { 1.0 };
-            let sum: f32 = weights.iter().sum();
-            if clamped && sum <= 0.0 {
-                first = first.min(source - 1);
-                weights = vec![full];
-            }
-            let whole = if clamped { weights.iter().sum() } else { full };
-            weights.iter_mut().for_each(|weight| *weight /= whole);
-            taps.first.push(first);
-            taps.weights.push(weights);
+            let whole = if scale < 1.0 { 1.0 / scale } else { 1.0 };
+            areas.first.push(first);
+            areas.weights.push((first..last).map(|i| weight(i) / whole).collect());
         }
-        taps
+        areas
     }
 
     fn of(&self, x: usize) -> impl Iterator<Item = (usize, f32)> {

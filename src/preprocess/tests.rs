@@ -64,6 +64,27 @@ fn any_picture(channels: Channels) -> impl Strategy<Value = Picture> {
     })
 }
 
+fn resize(mode: Mode) -> Resize {
+    Resize {
+        mode,
+        shorter_side: None,
+        filter: Filter::Bilinear,
+        pad: None,
+        scale: 1.0 / 255.0,
+        mean: Vec::new(),
+        std: Vec::new(),
+    }
+}
+
+fn any_mode() -> impl Strategy<Value = Mode> {
+    prop_oneof![Just(Mode::Stretch), Just(Mode::Fit), Just(Mode::CentreCrop)]
+}
+
+fn any_filter() -> impl Strategy<Value = Filter> {
+    let smooth = prop_oneof![Just(Filter::Bicubic), Just(Filter::Lanczos)];
+    prop_oneof![Just(Filter::Bilinear), Just(Filter::Box), Just(Filter::Nearest), smooth]
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -78,22 +99,26 @@ proptest! {
     #[test]
     fn any_picture_is_resized_to_a_whole_tensor(
         picture in prop_oneof![any_picture(Channels::Luma), any_picture(Channels::Rgb)],
-        fit in prop_oneof![Just(Fit::Stretch), Just(Fit::CentreCrop)],
+        mode in any_mode(), filter in any_filter(), bgr: bool,
         height in 1usize..70, width in 1usize..70,
     ) {
         let channels = picture.channels.count();
-        let how = Preprocess::Resize { fit, mean: vec![0.5; channels], std: vec![0.25; channels] };
-        let prepared = prepare(&picture, &how, height, width);
+        let resize = Resize { filter, mean: vec![0.5; channels], std: vec![0.25; channels], ..resize(mode) };
+        let how = Preprocess::Resize(resize);
+        let order = if bgr { ChannelOrder::Bgr } else { ChannelOrder::Rgb };
+        let prepare = || find(&picture, &how, height, width).in_order(order).prepared();
+        let prepared = prepare();
         prop_assert!(is_whole(&prepared, channels, height, width));
-        prop_assert!(prepared.tensor.values.iter().all(|value| (-2.0..=2.0).contains(value)));
-        prop_assert_eq!(prepare(&picture, &how, height, width), prepared);
+        prop_assert!(prepared.tensor.values.iter().all(|value| (-2.001..=2.001).contains(value)));
+        prop_assert_eq!(prepare(), prepared);
     }
 
     #[test]
-    fn one_colour_stays_that_colour(width in 1u32..300, height in 1u32..300, value: u8, crop: bool) {
+    fn one_colour_stays_that_colour(
+        width in 1u32..300, height in 1u32..300, value: u8, mode in any_mode(), filter in any_filter(),
+    ) {
         let picture = luma(width, height, vec![value; (width * height) as usize]);
-        let fit = if crop { Fit::CentreCrop } else { Fit::Stretch };
-        let how = Preprocess::Resize { fit, mean: vec![0.0], std: vec![1.0] };
+        let how = Preprocess::Resize(Resize { filter, pad: Some(value), ..resize(mode) });
         prop_assert!(prepare(&picture, &how, 17, 23).seen.iter().all(|&seen| seen == value));
     }
 
@@ -161,4 +186,26 @@ fn what_is_fitted_already_comes_through_as_it_is() {
     let again = luma(28, 28, once.seen.clone());
     assert_eq!(prepare(&again, &INK, 28, 28), once);
     assert_eq!(prepare(&inverted(&again), &INK, 28, 28), once);
+}
+
+#[test]
+fn a_picture_of_one_line_takes_no_more_memory_than_its_pixels() {
+    // Across first and as a whole, this one would be a line of 6 million pixels, 224 of which are wanted.
+    for (width, height) in [(200_000, 1), (1, 200_000)] {
+        let picture = luma(width, height, (0..200_000).map(|at| (at / 800) as u8).collect());
+        for mode in [Mode::Stretch, Mode::Fit, Mode::CentreCrop] {
+            let prepared = prepare(&picture, &Preprocess::Resize(resize(mode)), 224, 224);
+            assert!(is_whole(&prepared, 1, 224, 224), "{mode:?}");
+        }
+    }
+}
+
+#[test]
+fn a_network_of_the_other_order_sees_the_same_picture() {
+    let picture = Picture { width: 1, height: 1, channels: Channels::Rgb, pixels: vec![10, 20, 30] };
+    let how = Preprocess::Resize(Resize { scale: 1.0, mean: vec![1.0, 2.0, 3.0], ..resize(Mode::Stretch) });
+    let rgb = prepare(&picture, &how, 1, 1);
+    let bgr = find(&picture, &how, 1, 1).in_order(ChannelOrder::Bgr).prepared();
+    assert_eq!((rgb.tensor.values, bgr.tensor.values), (vec![9.0, 18.0, 27.0], vec![29.0, 18.0, 7.0]));
+    assert_eq!((&rgb.seen, &bgr.seen), (&picture.pixels, &picture.pixels));
 }

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::classifier::{Model, Reading};
+use crate::classifier::{Doubt, Guess, Model, Reading};
 use crate::decode::{Limits, Picture, Rejection, RejectionKind, decode};
 use crate::event::{Change, ObjectEvent};
 use crate::objects::Head;
@@ -43,18 +43,35 @@ pub fn verdict(bytes: &[u8], model: &Model, limits: Limits) -> Verdict {
         Ok(reading) => reading,
         Err(sentence) => return Rejection { kind: RejectionKind::Broken, sentence, dimensions }.into(),
     };
-    let sure = reading.sure;
+    let why = match &reading.doubt {
+        Some(doubt) => doubt.to_string(),
+        None if model.manifest().output.is_multi_label() => others(&reading.top),
+        None => String::new(),
+    };
     Verdict {
-        status: if sure { Status::Classified } else { Status::Unsure },
-        reason: (!sure).then_some(Reason::BelowThreshold),
-        why: if sure { String::new() } else { below_threshold(model) },
+        status: if reading.doubt.is_none() { Status::Classified } else { Status::Unsure },
+        reason: reading.doubt.as_ref().map(Reason::from),
+        why,
         dimensions,
         reading: Some(reading),
     }
 }
 
-pub(crate) fn below_threshold(model: &Model) -> String {
-    format!("below threshold {:?}", model.manifest().threshold)
+impl From<&Doubt> for Reason {
+    fn from(doubt: &Doubt) -> Reason {
+        match doubt {
+            Doubt::SeveralObjects => Reason::SeveralObjects,
+            Doubt::Outlier(_) => Reason::Outlier,
+            Doubt::BelowThreshold(_) => Reason::BelowThreshold,
+        }
+    }
+}
+
+/// The labels beside the best one; empty where there is none.
+fn others(found: &[Guess]) -> String {
+    let others: Vec<String> =
+        found.iter().skip(1).map(|Guess { label, confidence }| format!("{label} {confidence:.2}")).collect();
+    if others.is_empty() { String::new() } else { format!("also {}", others.join(", ")) }
 }
 
 /// What fails on one picture fails on it each time: an answer to record, not one to try again.

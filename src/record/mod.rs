@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 pub use crate::classifier::Guess;
 use crate::event::{NULL_VERSION, ObjectEvent, Timestamp};
 pub use correction::HUMAN;
-pub use make::{Subject, Verdict, of_absence, of_picture, of_removal, of_verdict, too_large, unaddressable, verdict};
 #[cfg(feature = "page")]
-pub(crate) use make::{below_threshold, png};
+pub(crate) use make::png;
+pub use make::{Subject, Verdict, of_absence, of_picture, of_removal, of_verdict, too_large, unaddressable, verdict};
 
 /// One row: what one model saw in one version of one object, what a person said of it, or that the version or object
 /// went away.
@@ -26,13 +26,14 @@ pub struct Record {
     pub model: String,
     pub status: Status,
     pub reason: Option<Reason>,
-    /// The reason in one sentence; empty where there is none.
+    /// The reason in one sentence; of a classified picture what else it shows, where a model finds several labels; else
+    /// empty.
     pub why: String,
     /// The best guess, also when `unsure`; `None` where nothing was classified.
     pub label: Option<String>,
     /// Of `label`; rounded to 1e-4, because float bits differ between CPUs.
     pub confidence: Option<f32>,
-    /// Most confident first.
+    /// Most confident first: the best guesses, or all the labels of a picture that shows several ([`Record::listed_under`]).
     pub top: Vec<Guess>,
     /// Upright, in pixels, where the picture's header could be read.
     pub dimensions: Option<(u32, u32)>,
@@ -158,6 +159,20 @@ impl Record {
             (Status::Classified, Some(label)) => label,
             (status, _) => status.as_str(),
         }
+    }
+
+    /// Everything that listings find it under: [`Record::listed_as`] first, then the other labels. Only a picture that
+    /// several labels were found in is classified and says more (`why`).
+    pub fn listed_under(&self) -> Vec<&str> {
+        let mut names = vec![self.listed_as()];
+        if self.status == Status::Classified && !self.why.is_empty() {
+            for guess in &self.top {
+                if !names.contains(&guess.label.as_str()) {
+                    names.push(&guess.label);
+                }
+            }
+        }
+        names
     }
 }
 

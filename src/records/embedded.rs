@@ -20,10 +20,11 @@ use crate::record::{Guess, Order, Reason, Record, Status};
 /// `PRAGMA application_id`: "SPOT".
 const APPLICATION: i32 = 0x5350_4f54;
 /// `PRAGMA user_version`: what `schema/sqlite.sql` makes.
-const SCHEMA_VERSION: i32 = 2;
+const SCHEMA_VERSION: i32 = 3;
 const SCHEMA: &str = include_str!("../../schema/sqlite.sql");
 /// What leads to a version of the schema from the one before.
-const MIGRATIONS: [(i32, &str); 1] = [(2, include_str!("../../schema/migrations/2.sql"))];
+const MIGRATIONS: [(i32, &str); 2] =
+    [(2, include_str!("../../schema/migrations/2.sql")), (3, include_str!("../../schema/migrations/3.sql"))];
 
 /// How long a statement waits for another process's write.
 const BUSY: Duration = Duration::from_secs(10);
@@ -177,7 +178,24 @@ fn explain(path: &Path, error: rusqlite::Error) -> RecordsError {
 const COLUMNS: &str = "bucket, key, seq, event_time, version, model, status, reason, why, label, confidence, top, \
                        width, height, size, content_type, etag, version_id, seen";
 
+/// Several statements: for a transaction.
 fn insert(connection: &Connection, record: &Record) -> rusqlite::Result<()> {
+    insert_row(connection, record)?;
+    let Record { bucket, key, order: Order { seq, event_time, version }, model, .. } = record;
+    // Of a row that was here before, of a model that was edited since.
+    let former = "DELETE FROM other_labels WHERE (bucket, key, seq, event_time, version, model) = (?, ?, ?, ?, ?, ?)";
+    connection.prepare_cached(former)?.execute(params![bucket, key, seq, event_time.0, version, model])?;
+    for label in record.listed_under().into_iter().skip(1) {
+        let other = "INSERT INTO other_labels (bucket, key, seq, event_time, version, model, label, object_hash) \
+                     VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+        let hash = object_hash(bucket, key);
+        let row = params![bucket, key, seq, event_time.0, version, model, label, hash];
+        connection.prepare_cached(other)?.execute(row)?;
+    }
+    Ok(())
+}
+
+fn insert_row(connection: &Connection, record: &Record) -> rusqlite::Result<()> {
     let top: Vec<(&str, f32)> = record.top.iter().map(|guess| (guess.label.as_str(), guess.confidence)).collect();
     let top = serde_json::to_string(&top).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
     // REPLACE, not IGNORE: as in Cassandra the last write of a primary key stands.
@@ -273,10 +291,26 @@ fn list_sql(by_label: bool, seen: bool) -> String {
     let columns = if seen { columns } else { columns.replace(" seen", " x''") };
     // Named, because the planner takes `by_time` for a label too and would read every other label.
     let (index, label) = if by_label { ("by_label", "listed_as = :label") } else { ("by_time", ":label IS NULL") };
+    let within = "AND event_time >= :since \
+                  AND (event_time, object_hash, seq, version) < (:event_time, :object_hash, :seq, :version)";
+    let log = format!("FROM records INDEXED BY {index} WHERE listed_model = :model AND {label} {within}");
+    if !by_label {
+        return format!(
+            "SELECT {columns} {log} ORDER BY event_time DESC, object_hash DESC, seq DESC, version DESC, model DESC \
+             LIMIT :limit"
+        );
+    }
+    // Columns after those that are read: what the two logs are merged by, with 4, 3 and 5.
+    let others = columns.replace("seq, event_time, version", "of.seq, of.event_time, of.version");
+    let others = others.replace("bucket, key", "of.bucket, of.key").replace("label,", "records.label,");
     format!(
-        "SELECT {columns} FROM records INDEXED BY {index} WHERE listed_model = :model AND {label} \
-         AND event_time >= :since AND (event_time, object_hash, seq, version) < (:event_time, :object_hash, :seq, :version) \
-         ORDER BY event_time DESC, object_hash DESC, seq DESC, version DESC, model DESC LIMIT :limit"
+        "SELECT {columns}, object_hash, model {log} UNION ALL \
+         SELECT {others}, of.object_hash, of.model FROM other_labels AS of INDEXED BY by_other_label CROSS JOIN records \
+         ON (records.bucket, records.key, records.seq, records.event_time, records.version, records.model) = \
+         (of.bucket, of.key, of.seq, of.event_time, of.version, of.model) \
+         WHERE of.model = :model AND of.label = :label AND of.event_time >= :since AND \
+         (of.event_time, of.object_hash, of.seq, of.version) < (:event_time, :object_hash, :seq, :version) \
+         ORDER BY 4 DESC, 20 DESC, 3 DESC, 5 DESC, 21 DESC LIMIT :limit"
     )
 }
 
@@ -330,8 +364,14 @@ impl Records for Embedded {
             |file| &file.writer,
             move |connection| {
                 connection.pragma_update(None, "secure_delete", true)?;
-                let removed =
-                    connection.execute("DELETE FROM records WHERE bucket = ? AND key = ?", params![bucket, key])?;
+                let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+                let of_object = |table: &str| {
+                    let sql = format!("DELETE FROM {table} WHERE bucket = ? AND key = ?");
+                    transaction.execute(&sql, params![bucket, key])
+                };
+                of_object("other_labels")?;
+                let removed = of_object("records")?;
+                transaction.commit()?;
                 // The log of writes has it as well, until it is begun anew. Somebody who reads may prevent that.
                 connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
                 Ok(removed)

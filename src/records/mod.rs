@@ -52,7 +52,7 @@ pub struct Listing {
     /// As [`Record::listed_model`]: `name/version` lists what that model saw, `human` what people corrected, `''` deletes
     /// and removals.
     pub model: String,
-    /// As [`Record::listed_as`]; `None` is every one.
+    /// One of [`Record::listed_under`]; `None` is every one.
     pub label: Option<String>,
     /// Inclusive.
     pub since: Option<Timestamp>,

@@ -4,12 +4,11 @@
     python -m pip install -r ../../model/digits/requirements.txt
     python colours.py
 
-RGB, channels last, mean and standard deviation, probabilities out. Not trained: its weights are written down,
+Colours with blue first, channels last, ImageNet's mean and standard deviation, probabilities out, labels in a file. Not trained: its weights are written down,
 and depend on channel and row, so that a mistaken layout gives a wrong label.
 """
 
 import hashlib
-import json
 import pathlib
 
 import numpy as np
@@ -18,16 +17,39 @@ from onnx import TensorProto, helper, numpy_helper
 
 SIDE = 8
 LABELS = ["red", "green", "blue above", "blue below"]
-MEAN, STD = [0.5, 0.5, 0.5], [0.25, 0.25, 0.25]
 FOLDER = pathlib.Path(__file__).parent / "colours"
+
+MANIFEST = """\
+# Made by colours.py.
+name = "colours"
+version = 3
+sha256 = "{sha256}"
+labels = "labels.txt"
+threshold = 0.6
+top_k = 4
+
+[input]
+layout = "NHWC"
+shape = [1, 8, 8, 3]
+order = "bgr"
+
+[preprocess]
+kind = "resize"
+mode = "stretch"
+mean = [0.406, 0.456, 0.485]
+std = [0.225, 0.224, 0.229]
+
+[output]
+kind = "probabilities"
+"""
 
 
 def weights() -> np.ndarray:
     w = np.zeros((SIDE, SIDE, 3, len(LABELS)), np.float32)
-    w[:, :, 0, 0] = 1
+    w[:, :, 2, 0] = 1
     w[:, :, 1, 1] = 1
-    w[: SIDE // 2, :, 2, 2] = 2
-    w[SIDE // 2 :, :, 2, 3] = 2
+    w[: SIDE // 2, :, 0, 2] = 2
+    w[SIDE // 2 :, :, 0, 3] = 2
     return (w / SIDE**2).reshape(-1, len(LABELS))
 
 
@@ -48,18 +70,9 @@ def main() -> None:
     onnx.checker.check_model(model)
     serialised = model.SerializeToString()
     FOLDER.mkdir(exist_ok=True)
+    (FOLDER / "labels.txt").write_text("\n".join(LABELS) + "\n")
     (FOLDER / "model.onnx").write_bytes(serialised)
-    manifest = {
-        "name": "colours",
-        "version": 3,
-        "labels": LABELS,
-        "input": {"layout": "NHWC", "shape": [1, SIDE, SIDE, 3]},
-        "preprocess": {"kind": "resize", "fit": "stretch", "mean": MEAN, "std": STD},
-        "output": "probabilities",
-        "threshold": 0.6,
-        "sha256": hashlib.sha256(serialised).hexdigest(),
-    }
-    (FOLDER / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
+    (FOLDER / "manifest.toml").write_text(MANIFEST.format(sha256=hashlib.sha256(serialised).hexdigest()))
 
 
 if __name__ == "__main__":

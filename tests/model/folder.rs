@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use libtest_mimic::{Failed, Trial};
-use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use spotter::classifier::Model;
 use spotter::decode::{Channels, Picture};
@@ -28,72 +27,107 @@ struct Broken {
     says: &'static [&'static str],
 }
 
-/// The two files; `None` is a missing one.
+/// Its files; `None` is a missing one.
 struct Folder {
-    manifest: Value,
-    text: Option<String>,
+    manifest: Option<String>,
     network: Option<Vec<u8>>,
+    others: Vec<(&'static str, &'static str)>,
 }
+
+const RESIZE: &str = "kind = \"resize\"\nmode = \"stretch\"\n";
 
 const BROKEN: &[Broken] = &[
     Broken {
         what: "no manifest",
-        breaks: |folder| folder.text = None,
-        says: &["cannot read", "manifest.json", "A model's folder holds manifest.json and model.onnx"],
+        breaks: |folder| folder.manifest = None,
+        says: &["cannot read", "manifest.toml", "A model's folder holds manifest.toml and model.onnx"],
+    },
+    Broken {
+        what: "a manifest of the former format only",
+        breaks: |folder| {
+            folder.manifest = None;
+            folder.others.push(("manifest.json", "{}"));
+        },
+        says: &["manifest.json is no longer read", "write the same as TOML", "spotter model init", "model.onnx"],
     },
     Broken {
         what: "no network",
         breaks: |folder| folder.network = None,
-        says: &["cannot read", "model.onnx", "A model's folder holds manifest.json and model.onnx"],
+        says: &["cannot read", "model.onnx", "A model's folder holds manifest.toml and model.onnx"],
     },
     Broken {
-        what: "a manifest that is no JSON",
-        breaks: |folder| folder.text = Some("name: digits".into()),
-        says: &["manifest.json in", "line 1 column"],
+        what: "a manifest that is no TOML",
+        breaks: |folder| folder.manifest = Some("name = \"digits\"\nversion: 1\n".into()),
+        says: &["manifest.toml in", "line 2, column 10", "expected `=`: version: 1"],
     },
     Broken {
         what: "a misspelt field",
-        breaks: |folder| folder.set("/treshold", json!(0.8)),
-        says: &["manifest.json in", "unknown field `treshold`", "`threshold`"],
+        breaks: |folder| folder.replace("threshold = 0.8", "treshold = 0.8"),
+        says: &["manifest.toml in", "line 6, column 1", "unknown field `treshold`", "`threshold`", "treshold = 0.8"],
+    },
+    Broken {
+        what: "a misspelt field of a part",
+        breaks: |folder| folder.replace("fit = 20", "fits = 20"),
+        says: &["manifest.toml in", "line 1", "unknown field `fits`"],
+    },
+    Broken {
+        what: "a field of another type",
+        breaks: |folder| folder.replace("version = 1", "version = \"1\""),
+        says: &["line 3, column 11", "invalid type: string \"1\", expected u32", "version = \"1\""],
+    },
+    Broken {
+        what: "labels that are neither here nor in a file",
+        breaks: |folder| folder.labels("10"),
+        says: &["line 5, column 10", "expected a list of labels, or the name of a file with one label a line"],
     },
     Broken {
         what: "a missing field",
-        breaks: |folder| folder.remove("labels"),
-        says: &["manifest.json in", "missing field `labels`"],
+        breaks: |folder| folder.replace("labels", "# labels"),
+        says: &["manifest.toml in", "missing field `labels`"],
+    },
+    Broken {
+        what: "a missing file of labels",
+        breaks: |folder| folder.labels("\"labels.txt\""),
+        says: &["cannot read", "labels.txt"],
+    },
+    Broken {
+        what: "labels of another folder",
+        breaks: |folder| folder.labels("\"../../etc/passwd\""),
+        says: &["labels \"../../etc/passwd\" must name a file in the same folder"],
     },
     Broken {
         what: "an unknown way to preprocess",
-        breaks: |folder| folder.set("/preprocess/kind", json!("magic")),
+        breaks: |folder| folder.preprocess("kind = \"magic\""),
         says: &["unknown variant `magic`", "`ink`", "`resize`"],
     },
     Broken {
         what: "another network's checksum",
-        breaks: |folder| folder.set("/sha256", json!("00ff")),
+        breaks: |folder| folder.sha256("00ff"),
         says: &["says sha256 00ff, but model.onnx has ", "put the right one into the manifest"],
     },
     Broken {
         what: "a label that is a status",
-        breaks: |folder| folder.set("/labels/3", json!("unsure")),
+        breaks: |folder| folder.replace("\"3\"", "\"unsure\""),
         says: &["label \"unsure\" is a status"],
     },
     Broken {
         what: "too few labels",
-        breaks: |folder| folder.set("/labels", json!(["0", "1"])),
+        breaks: |folder| folder.labels("[\"0\", \"1\"]"),
         says: &["has 2 labels, but the network has 10 outputs", "name each in its order"],
     },
     Broken {
         what: "an empty label",
-        breaks: |folder| folder.set("/labels/3", json!("")),
+        breaks: |folder| folder.replace("\"3\"", "\"\""),
         says: &["labels must be one non-empty text an output"],
     },
     Broken {
         what: "a name that no record can hold",
-        breaks: |folder| folder.set("/name", json!("My Digits")),
+        breaks: |folder| folder.replace("\"digits\"", "\"My Digits\""),
         says: &["name \"My Digits\" must be lower-case letters, digits and hyphens"],
     },
     Broken {
         what: "an input of another size",
-        breaks: |folder| folder.set("/input/shape", json!([1, 1, 32, 32])),
+        breaks: |folder| folder.shape("[1, 1, 32, 32]"),
         says: &[
             "model.onnx in",
             "cannot run it on one input of the manifest's shape",
@@ -102,57 +136,118 @@ const BROKEN: &[Broken] = &[
     },
     Broken {
         what: "the other layout",
-        breaks: |folder| folder.set("/input", json!({"layout": "NHWC", "shape": [1, 28, 28, 1]})),
+        breaks: |folder| {
+            folder.replace("NCHW", "NHWC");
+            folder.shape("[1, 28, 28, 1]");
+        },
         says: &["cannot run it on one input of the manifest's shape", "Check input.layout and input.shape"],
     },
     Broken {
         what: "two channels",
-        breaks: |folder| folder.set("/input/shape", json!([1, 2, 28, 28])),
+        breaks: |folder| folder.shape("[1, 2, 28, 28]"),
         says: &["input.shape [1, 2, 28, 28] must have a batch of 1 and 1 or 3 channels"],
     },
     Broken {
         what: "a batch",
-        breaks: |folder| folder.set("/input/shape", json!([8, 1, 28, 28])),
+        breaks: |folder| folder.shape("[8, 1, 28, 28]"),
         says: &["input.shape [8, 1, 28, 28] must have a batch of 1"],
     },
     Broken {
         what: "an input of no size",
-        breaks: |folder| folder.set("/input/shape", json!([1, 1, 0, 28])),
+        breaks: |folder| folder.shape("[1, 1, 0, 28]"),
         says: &["input.shape [1, 1, 0, 28] must have sides of 1 to 2048"],
     },
     Broken {
         what: "an input of a huge size",
-        breaks: |folder| folder.set("/input/shape", json!([1, 1, 28, 1_000_000_000_000_u64])),
+        breaks: |folder| folder.shape("[1, 1, 28, 1000000000000]"),
         says: &["must have sides of 1 to 2048"],
     },
     Broken {
+        what: "grey in another order",
+        breaks: |folder| folder.replace("layout =", "order = \"bgr\"\nlayout ="),
+        says: &["input.order \"bgr\" needs an input of three channels"],
+    },
+    Broken {
         what: "a threshold in percent",
-        breaks: |folder| folder.set("/threshold", json!(80)),
+        breaks: |folder| folder.replace("threshold = 0.8", "threshold = 80"),
         says: &["threshold 80 must be from 0 to 1"],
     },
     Broken {
+        what: "too many guesses",
+        breaks: |folder| folder.replace("top_k = 3", "top_k = 11"),
+        says: &["top_k 11 must be from 1 to 10"],
+    },
+    Broken {
         what: "ink that does not fit",
-        breaks: |folder| folder.set("/preprocess/fit", json!(29)),
+        breaks: |folder| folder.preprocess("kind = \"ink\"\nfit = 29"),
         says: &["preprocess.fit 29 must be from 1 to the input's shorter side"],
     },
     Broken {
         what: "a mean a channel too many",
-        breaks: |folder| {
-            folder.set("/preprocess", json!({"kind": "resize", "fit": "stretch", "mean": [0, 0, 0], "std": [1]}))
-        },
-        says: &["preprocess.mean and preprocess.std must have 1 numbers each"],
+        breaks: |folder| folder.resize("mean = [0, 0, 0]\nstd = [1]"),
+        says: &["preprocess.mean and preprocess.std must have 1 numbers each, or none"],
     },
     Broken {
         what: "a standard deviation of nothing",
-        breaks: |folder| {
-            folder.set("/preprocess", json!({"kind": "resize", "fit": "stretch", "mean": [0], "std": [0]}))
-        },
+        breaks: |folder| folder.resize("mean = [0]\nstd = [0]"),
         says: &["preprocess.std must not be 0"],
     },
     Broken {
+        what: "a scale of nothing",
+        breaks: |folder| folder.resize("scale = 0"),
+        says: &["preprocess.mean, preprocess.std and preprocess.scale must be finite, and scale not 0"],
+    },
+    Broken {
+        what: "a crop that is larger than what it is cut from",
+        breaks: |folder| folder.preprocess("kind = \"resize\"\nmode = \"centre_crop\"\nshorter_side = 20"),
+        says: &["preprocess.shorter_side 20 must be from the input's longer side, 28, to 4096"],
+    },
+    Broken {
+        what: "a shorter side of a picture that is stretched",
+        breaks: |folder| folder.resize("shorter_side = 32"),
+        says: &["preprocess.shorter_side goes with mode \"centre_crop\" only"],
+    },
+    Broken {
+        what: "padding where nothing is padded",
+        breaks: |folder| folder.resize("pad = 114"),
+        says: &["preprocess.pad goes with mode \"fit\" only"],
+    },
+    Broken {
+        what: "an unknown filter",
+        breaks: |folder| folder.resize("filter = \"hamming\""),
+        says: &["unknown variant `hamming`", "`bilinear`", "`lanczos`"],
+    },
+    Broken {
         what: "logits that the manifest calls probabilities",
-        breaks: |folder| folder.set("/output", json!("probabilities")),
-        says: &["says output \"probabilities\", but on zeros they sum to", "\"logits\" may be meant"],
+        breaks: |folder| folder.output("kind = \"probabilities\""),
+        says: &["says output.kind \"probabilities\", but on zeros they sum to", "\"logits\" may be meant"],
+    },
+    Broken {
+        what: "logits that the manifest calls probabilities of several labels",
+        breaks: |folder| folder.output("kind = \"multi_label_probabilities\""),
+        says: &["says output.kind \"multi_label_probabilities\"", "\"multi_label_logits\" may be meant"],
+    },
+    Broken {
+        what: "an outlier that is no label",
+        breaks: |folder| folder.output("kind = \"logits\"\noutlier = { label = \"no-digit\", threshold = 0.5 }"),
+        says: &["output.outlier names \"no-digit\", which is none of the labels"],
+    },
+    Broken {
+        what: "an outlier among several labels",
+        breaks: |folder| {
+            folder.output("kind = \"multi_label_logits\"\noutlier = { label = \"9\", threshold = 0.5 }");
+        },
+        says: &["output.outlier needs a network that gives one label"],
+    },
+    Broken {
+        what: "an outlier's threshold in percent",
+        breaks: |folder| folder.output("kind = \"logits\"\noutlier = { label = \"9\", threshold = 50 }"),
+        says: &["threshold of output.outlier 50 must be from 0 to 1"],
+    },
+    Broken {
+        what: "a threshold of no label",
+        breaks: |folder| folder.output("kind = \"logits\"\nthresholds = { ten = 0.5 }"),
+        says: &["output.thresholds names \"ten\", which is none of the labels"],
     },
     Broken {
         what: "a network that is no ONNX",
@@ -177,36 +272,69 @@ const BROKEN: &[Broken] = &[
 impl Folder {
     fn digits() -> Result<Folder, Failed> {
         let folder = root().join("model/digits");
-        let manifest: Value = serde_json::from_slice(&std::fs::read(folder.join("manifest.json"))?)?;
-        let text = Some(manifest.to_string());
-        Ok(Folder { manifest, text, network: Some(std::fs::read(folder.join("model.onnx"))?) })
+        let manifest = std::fs::read_to_string(folder.join("manifest.toml"))?;
+        let others = Vec::new();
+        Ok(Folder { manifest: Some(manifest), network: Some(std::fs::read(folder.join("model.onnx"))?), others })
     }
 
-    fn set(&mut self, pointer: &str, value: Value) {
-        match self.manifest.pointer_mut(pointer) {
-            Some(place) => *place = value,
-            None => self.manifest[&pointer[1..]] = value,
-        }
-        self.text = Some(self.manifest.to_string());
+    /// The first `old` of the manifest, which it has.
+    fn replace(&mut self, old: &str, new: &str) {
+        let text = self.manifest.take().unwrap_or_default();
+        assert!(text.contains(old), "the digits' manifest has no {old}: {text}");
+        self.manifest = Some(text.replacen(old, new, 1));
     }
 
-    fn remove(&mut self, field: &str) {
-        if let Some(fields) = self.manifest.as_object_mut() {
-            fields.remove(field);
-        }
-        self.text = Some(self.manifest.to_string());
+    /// The value of the first line that begins with `field`.
+    fn set(&mut self, field: &str, value: &str) {
+        let text = self.manifest.clone().unwrap_or_default();
+        let line = text.lines().find(|line| line.starts_with(&format!("{field} = ")));
+        self.replace(line.unwrap_or(field), &format!("{field} = {value}"));
+    }
+
+    /// All lines of a part.
+    fn part(&mut self, name: &str, lines: &str) {
+        let text = self.manifest.clone().unwrap_or_default();
+        let body = text.split_once(&format!("[{name}]\n")).map(|(_, after)| after.split("\n[").next().unwrap_or(after));
+        self.replace(body.unwrap_or(name), &format!("{lines}\n"));
+    }
+
+    fn labels(&mut self, value: &str) {
+        self.set("labels", value);
+    }
+
+    fn shape(&mut self, value: &str) {
+        self.set("shape", value);
+    }
+
+    fn sha256(&mut self, digest: &str) {
+        self.set("sha256", &format!("\"{digest}\""));
+    }
+
+    fn preprocess(&mut self, lines: &str) {
+        self.part("preprocess", lines);
+    }
+
+    fn resize(&mut self, lines: &str) {
+        self.preprocess(&format!("{RESIZE}{lines}"));
+    }
+
+    fn output(&mut self, lines: &str) {
+        self.part("output", lines);
     }
 
     /// Another file under its true checksum.
     fn replace_network(&mut self, bytes: Vec<u8>) {
         let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         self.network = Some(bytes);
-        self.set("/sha256", json!(digest));
+        self.sha256(&digest);
     }
 
     fn write(&self, folder: &Path) -> std::io::Result<()> {
-        if let Some(text) = &self.text {
-            std::fs::write(folder.join("manifest.json"), text)?;
+        if let Some(text) = &self.manifest {
+            std::fs::write(folder.join("manifest.toml"), text)?;
+        }
+        for (name, text) in &self.others {
+            std::fs::write(folder.join(name), text)?;
         }
         match &self.network {
             Some(network) => std::fs::write(folder.join("model.onnx"), network),
@@ -260,7 +388,11 @@ fn colours() -> Result<(), Failed> {
             let reading = model.read(&picture)?;
             let sum: f32 = reading.logits.iter().sum();
             let best = reading.top.first().map(|best| best.label.as_str());
-            if best != Some(label) || !reading.sure || (sum - 1.0).abs() > 1e-4 || reading.seen.len() != 8 * 8 * 3 {
+            if best != Some(label)
+                || reading.doubt.is_some()
+                || (sum - 1.0).abs() > 1e-4
+                || reading.seen.len() != 8 * 8 * 3
+            {
                 return Err(format!("{label}, {width} x {height}: {:?}, sum {sum}", reading.top).into());
             }
         }

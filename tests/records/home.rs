@@ -110,13 +110,16 @@ impl Home {
         let mut rows = match &self.at {
             At::Sqlite(folder) => {
                 let connection = Connection::open(folder.path().join("records.sqlite")).unwrap();
-                let mut statement = connection.prepare("SELECT * FROM records WHERE bucket = ?").unwrap();
-                let columns = statement.column_count();
-                let row = |row: &rusqlite::Row<'_>| {
-                    (0..columns).map(|column| row.get(column)).collect::<rusqlite::Result<Vec<Value>>>()
+                let of_table = |table: &str| {
+                    let mut statement = connection.prepare(&format!("SELECT * FROM {table} WHERE bucket = ?")).unwrap();
+                    let columns = statement.column_count();
+                    let row = |row: &rusqlite::Row<'_>| {
+                        (0..columns).map(|column| row.get(column)).collect::<rusqlite::Result<Vec<Value>>>()
+                    };
+                    let rows = statement.query_map([bucket], row).unwrap();
+                    rows.map(|row| format!("{table} {:?}", row.unwrap())).collect::<Vec<_>>()
                 };
-                let rows = statement.query_map([bucket], row).unwrap();
-                rows.map(|row| format!("{:?}", row.unwrap())).collect::<Vec<_>>()
+                ["records", "other_labels"].map(of_table).concat()
             }
             At::Cassandra { session, config } => {
                 let mut rows = Vec::new();

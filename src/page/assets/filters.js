@@ -1,7 +1,7 @@
 // The form above the gallery, and the same question asked of one row as it comes in.
 
 import { byId, el } from "./dom.js";
-import { statusText } from "./show.js";
+import { labelsOf, statusText } from "./show.js";
 import { change, current, FILTERS, onState } from "./state.js";
 
 const TYPING = 350; // ms without a key until a text counts as typed
@@ -67,7 +67,7 @@ export function matches(record, state, servedModel) {
   const removal = record.status === "deleted" || record.status === "version_removed";
   if (removal ? status !== record.status : record.model !== (state.model || servedModel)) return false;
   if (status && record.status !== status) return false;
-  if (label && (record.label !== label || (record.status !== "classified" && !status))) return false;
+  if (label && !labelsOf(record).includes(label) && !(status && record.label === label)) return false;
   if ((state.min_confidence || state.max_confidence) && record.confidence === null) return false;
   if (state.min_confidence && !(record.confidence >= Number(state.min_confidence))) return false;
   if (state.max_confidence && !(record.confidence <= Number(state.max_confidence))) return false;

@@ -13,6 +13,9 @@ const STEPS = {
   record: ["Record", "The row as written"],
 };
 
+/** Reasons of what was answered, and is not to be believed. */
+const UNSURE = ["below_threshold", "outlier", "several_objects"];
+
 /** The strip before there is anything to show: what it will be. */
 export function showPlan(list) {
   list.removeAttribute("aria-busy");
@@ -54,7 +57,7 @@ function item(step, fetched, refused, labels) {
   const [title, says] = STEPS[step.name] ?? [step.name, ""];
   const ms = typeof step.ms === "number" ? milliseconds(step.ms) : "";
   const before = fetched && [typeof fetched.ms === "number" && `fetched in ${milliseconds(fetched.ms)}`, fetched.note];
-  const unsure = refused?.reason === "below_threshold";
+  const unsure = UNSURE.includes(refused?.reason);
   const note = [...(before || []), step.note].filter(Boolean).join(", ");
   return el(
     "li",

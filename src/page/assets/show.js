@@ -79,6 +79,12 @@ const REASON = {
   superseded: "the object was replaced",
 };
 
+/** What a classified picture shows: where a model finds several labels, the record says which others (`why`). */
+export function labelsOf({ status, label, why, top }) {
+  if (status !== "classified") return [];
+  return why ? [label, ...top.map((guess) => guess.label)] : [label];
+}
+
 export function statusText(status) {
   return STATUS[status] ?? status;
 }

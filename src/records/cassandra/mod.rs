@@ -205,10 +205,13 @@ impl Cassandra {
             shard: ready.layout.shard(&hash),
             object_hash: hash,
         };
-        let by_label = row::ByLabel { row: by_time.clone(), listed_as: record.listed_as() };
+        let by_label = record.listed_under().into_iter().map(|listed_as| {
+            let (ready, row) = (&ready, row::ByLabel { row: by_time.clone(), listed_as });
+            async move { ready.write(&ready.statements.insert_by_label, &row).await }
+        });
         try_join!(
             ready.write(&ready.statements.insert_by_time, &by_time),
-            ready.write(&ready.statements.insert_by_label, &by_label),
+            try_join_all(by_label),
             self.write_slot(&ready, slot),
         )?;
         ready.write(&ready.statements.insert_by_object, &by_object).await

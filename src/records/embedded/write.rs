@@ -57,26 +57,24 @@ fn commit_waiting(file: &File) {
 /// All in one transaction. Where that fails each by itself, so that nobody gets another's error, but for what all wait
 /// for alike.
 fn commit(connection: &mut Connection, waiting: &[Waiting], path: &Path) -> Vec<Result<(), RecordsError>> {
-    let done = match waiting {
-        [] => return Vec::new(),
-        // A statement is a transaction of its own.
-        [only] => insert(connection, &only.record),
-        several => together(connection, several),
-    };
-    match done {
+    match together(connection, waiting) {
         Ok(()) => vec![Ok(()); waiting.len()],
         Err(error) if waiting.len() == 1 || error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
             vec![Err(explain(path, error)); waiting.len()]
         }
         Err(_) => {
-            waiting.iter().map(|one| insert(connection, &one.record).map_err(|error| explain(path, error))).collect()
+            let alone = |one| together(connection, std::slice::from_ref(one)).map_err(|error| explain(path, error));
+            waiting.iter().map(alone).collect()
         }
     }
 }
 
-fn together(connection: &mut Connection, several: &[Waiting]) -> rusqlite::Result<()> {
+fn together(connection: &mut Connection, waiting: &[Waiting]) -> rusqlite::Result<()> {
+    if waiting.is_empty() {
+        return Ok(());
+    }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    for one in several {
+    for one in waiting {
         insert(&transaction, &one.record)?;
     }
     transaction.commit()
