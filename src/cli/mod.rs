@@ -16,6 +16,7 @@ mod invoke;
 mod list;
 mod model;
 mod model_diff;
+mod model_prepare;
 mod object_url;
 mod output;
 mod question;

@@ -5,6 +5,7 @@ use clap::Subcommand;
 use super::failure::Failure;
 use super::home;
 use super::model_diff::Diff;
+use super::model_prepare::Prepare;
 use super::output::{Format, FormatArgs, line};
 use crate::config::Settings;
 
@@ -17,6 +18,8 @@ pub(super) enum Command {
     },
     /// Which objects another model labels otherwise
     Diff(Diff),
+    /// What it sees of many pictures, as an array to train on
+    Prepare(Prepare),
 }
 
 impl Command {
@@ -24,6 +27,7 @@ impl Command {
         match self {
             Command::Show { format } => show(format, settings),
             Command::Diff(diff) => diff.run(settings).await,
+            Command::Prepare(prepare) => prepare.run(settings).await,
         }
     }
 }
