@@ -38,6 +38,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "backfill",
             "classifier",
             "config",
+            "decode",
             "encoding",
             "event",
             "export",

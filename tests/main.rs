@@ -20,6 +20,7 @@ mod model;
 mod notify;
 mod page;
 mod pictures;
+mod prepare;
 mod records;
 mod s3;
 mod serve;
@@ -47,6 +48,7 @@ fn main() -> std::process::ExitCode {
     trials.extend(notify::trials());
     trials.extend(page::trials());
     trials.extend(pictures::trials());
+    trials.extend(prepare::trials());
     trials.extend(records::trials());
     trials.extend(s3::trials());
     trials.extend(serve::trials());

@@ -60,7 +60,7 @@ impl Classify {
 }
 
 /// At most one byte more than `max_bytes`, which then is too large.
-fn read(file: &Path, max_bytes: u64) -> std::io::Result<Vec<u8>> {
+pub(super) fn read(file: &Path, max_bytes: u64) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let limit = max_bytes.saturating_add(1);
     if file == Path::new("-") {

@@ -17,6 +17,7 @@ mod list;
 mod model;
 mod model_diff;
 mod model_init;
+mod model_prepare;
 mod object_url;
 mod output;
 mod question;

@@ -6,6 +6,7 @@ use super::failure::Failure;
 use super::home;
 use super::model_diff::Diff;
 use super::model_init::Init;
+use super::model_prepare::Prepare;
 use super::output::{Format, FormatArgs, line};
 use crate::config::Settings;
 
@@ -23,6 +24,8 @@ pub(super) enum Command {
     Init(Init),
     /// Which objects another model labels otherwise
     Diff(Diff),
+    /// What it sees of many pictures, as an array to train on
+    Prepare(Prepare),
 }
 
 impl Command {
@@ -31,6 +34,7 @@ impl Command {
             Command::Show { format } => show(format, settings),
             Command::Init(init) => init.run(),
             Command::Diff(diff) => diff.run(settings).await,
+            Command::Prepare(prepare) => prepare.run(settings).await,
         }
     }
 }
