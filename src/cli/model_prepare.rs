@@ -167,7 +167,11 @@ impl Run {
             Err(rejection) => return Ok(self.no_row(Verdict::from(rejection).reason.unwrap_or(Reason::Broken))),
         };
         let found = self.model.find(&picture);
-        let outcome = if found.is_ink() && found.ink().is_none() { "none" } else { "ok" };
+        let outcome = match () {
+            () if found.is_ink() && found.ink().is_none() => "none",
+            () if found.several => "several",
+            () => "ok",
+        };
         Ok(Row { seen: found.prepared().seen, outcome })
     }
 

@@ -1,8 +1,12 @@
 //! Pixels to the tensor that the manifest asks for. Knows no files, no network and no model.
 
 mod blobs;
+mod choose;
+mod fitted;
 mod ink;
 mod kernel;
+mod lines;
+mod paper;
 mod plane;
 mod resize;
 #[cfg(test)]
@@ -11,7 +15,7 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 use crate::decode::{Channels, Picture};
-use ink::Ink;
+use ink::{Character, Ink};
 pub use kernel::Filter;
 pub use resize::{Mode, Resize};
 
@@ -65,10 +69,11 @@ pub fn prepare(picture: &Picture, how: &Preprocess, height: usize, width: usize)
 
 /// The first half of [`prepare`]: what of `picture` the model is to see.
 pub fn find<'a>(picture: &'a Picture, how: &'a Preprocess, height: usize, width: usize) -> Found<'a> {
-    let (part, several) = match how {
-        Preprocess::Ink { fit } => (Part::Ink { ink: ink::find(picture, *fit, height, width), fit: *fit }, false),
-        Preprocess::Resize(resize) => (Part::Whole(resize), false),
+    let part = match how {
+        Preprocess::Ink { fit } => Part::Ink { ink: ink::find(picture, *fit, height, width), fit: *fit },
+        Preprocess::Resize(resize) => Part::Whole(resize),
     };
+    let several = matches!(&part, Part::Ink { ink: Ink::Found(character), .. } if character.several);
     Found { picture, part, several, order: ChannelOrder::Rgb, height, width }
 }
 
@@ -105,7 +110,7 @@ impl Found<'_> {
         let (width, height, pixels) = match ink {
             Ink::None => return None,
             Ink::Fitted(pixels) => (self.width, self.height, pixels.clone()),
-            Ink::Found(plane) => (plane.width, plane.height, plane.values.iter().map(|value| byte(*value)).collect()),
+            Ink::Found(Character { ink, .. }) => (ink.width, ink.height, ink.values.clone()),
         };
         Some(Picture { width: width as u32, height: height as u32, channels: Channels::Luma, pixels })
     }
@@ -115,7 +120,7 @@ impl Found<'_> {
         let Found { picture, part, several, order, height, width } = self;
         let channels = picture.channels.count();
         let (seen, scale, mean, std) = match part {
-            Part::Ink { ink, fit } => (ink::fitted(ink, fit, height, width), 1.0 / 255.0, &[][..], &[][..]),
+            Part::Ink { ink, fit } => (fitted::fitted(ink, fit, height, width), 1.0 / 255.0, &[][..], &[][..]),
             Part::Whole(resize) => (resize.pixels(picture, height, width), resize.scale, &*resize.mean, &*resize.std),
         };
         let pixels = height * width;
@@ -144,8 +149,4 @@ pub fn thumbnail(picture: &Picture, side: u32) -> Picture {
     let (width, height) = (scaled(width), scaled(height));
     let pixels = resize::stretched(picture, Filter::Box, height as usize, width as usize);
     Picture { width, height, channels: picture.channels, pixels }
-}
-
-fn byte(value: f32) -> u8 {
-    (value * 255.0).round().clamp(0.0, 255.0) as u8
 }

@@ -1,11 +1,12 @@
-//! A grey picture of floats, and the filters that finding ink needs.
+//! A grey picture of bytes, and the filters that finding ink needs. Loops are over whole rows or planes, so that the
+//! compiler makes vector instructions of them.
 
-/// Row by row, 0..1.
-#[derive(Debug, Clone)]
+/// Row by row.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Plane {
     pub(super) width: usize,
     pub(super) height: usize,
-    pub(super) values: Vec<f32>,
+    pub(super) values: Vec<u8>,
 }
 
 /// A rectangle of pixels: `left..right`, `top..bottom`.
@@ -49,92 +50,165 @@ impl Area {
 
 impl Plane {
     pub(super) fn new(width: usize, height: usize) -> Plane {
-        Plane { width, height, values: vec![0.0; width * height] }
+        Plane { width, height, values: vec![0; width * height] }
     }
 
-    pub(super) fn row(&self, y: usize) -> &[f32] {
+    pub(super) fn row(&self, y: usize) -> &[u8] {
         &self.values[y * self.width..(y + 1) * self.width]
     }
 
-    /// `area` of an 8-bit picture, each `step` x `step` block averaged to one pixel.
+    /// `area` of a picture, each `step` x `step` block averaged to one pixel.
     pub(super) fn shrunk(pixels: &[u8], stride: usize, area: Area, step: usize) -> Plane {
-        let (width, height) = (area.width().div_ceil(step), area.height().div_ceil(step));
-        let mut plane = Plane::new(width, height);
-        let mut sums = vec![0u32; width];
-        for y in 0..height {
-            let top = area.top + y * step;
-            let bottom = (top + step).min(area.bottom);
-            sums.fill(0);
-            for row in top..bottom {
-                let line = &pixels[row * stride + area.left..row * stride + area.right];
-                for (sum, block) in sums.iter_mut().zip(line.chunks(step)) {
-                    *sum += block.iter().map(|&value| u32::from(value)).sum::<u32>();
+        /// So many bytes fit into 16 bits.
+        const ROWS: usize = 257;
+        let mut plane = Plane::new(area.width().div_ceil(step), area.height().div_ceil(step));
+        let line = |y: usize| &pixels[y * stride + area.left..y * stride + area.right];
+        let (mut columns, mut blocks) = (vec![0u16; area.width()], vec![0u32; plane.width]);
+        for (y, values) in plane.values.chunks_exact_mut(plane.width).enumerate() {
+            let (top, bottom) = (area.top + y * step, (area.top + (y + 1) * step).min(area.bottom));
+            if step == 1 {
+                values.copy_from_slice(line(top));
+                continue;
+            }
+            blocks.fill(0);
+            for rows in (top..bottom).step_by(ROWS) {
+                columns.fill(0);
+                for row in rows..(rows + ROWS).min(bottom) {
+                    columns.iter_mut().zip(line(row)).for_each(|(sum, &value)| *sum += u16::from(value));
+                }
+                for (block, columns) in blocks.iter_mut().zip(columns.chunks(step)) {
+                    *block += columns.iter().map(|&sum| u32::from(sum)).sum::<u32>();
                 }
             }
-            for (x, sum) in sums.iter().enumerate() {
-                let across = step.min(area.width() - x * step);
-                plane.values[y * width + x] = *sum as f32 / ((bottom - top) * across) as f32 / 255.0;
+            let full = (area.width() / step).min(values.len());
+            let mean = Mean::of(step * (bottom - top));
+            values[..full].iter_mut().zip(&blocks).for_each(|(value, &sum)| *value = mean.divide(sum));
+            if full < values.len() {
+                values[full] = Mean::of((area.width() - full * step) * (bottom - top)).divide(blocks[full]);
             }
         }
         plane
     }
 
     pub(super) fn inverted(mut self) -> Plane {
-        self.values.iter_mut().for_each(|value| *value = 1.0 - *value);
+        self.values.iter_mut().for_each(|value| *value = 255 - *value);
         self
     }
 
     /// The largest value within `radius` in each direction (grey dilation by a square).
     pub(super) fn dilated(&self, radius: usize) -> Plane {
-        self.by_rows(radius, f32::max).transposed().by_rows(radius, f32::max).transposed()
+        self.extreme(radius, u8::max)
     }
 
-    /// The smallest value within `radius` in each direction (grey erosion by a square).
+    /// The smallest value within `radius` in each direction (grey erosion by a square). Beyond the edge is the edge.
     pub(super) fn eroded(&self, radius: usize) -> Plane {
-        self.by_rows(radius, f32::min).transposed().by_rows(radius, f32::min).transposed()
+        self.extreme(radius, u8::min)
     }
 
-    /// Running extreme of each row (van Herk 1992; Gil and Werman 1993): three comparisons a value for any radius.
-    fn by_rows(&self, radius: usize, pick: fn(f32, f32) -> f32) -> Plane {
-        let window = 2 * radius + 1;
-        let mut out = Plane::new(self.width, self.height);
-        let padded = (self.width + 2 * radius).div_ceil(window) * window;
-        let (mut line, mut forward, mut backward) = (vec![0.0; padded], vec![0.0; padded], vec![0.0; padded]);
-        for y in 0..self.height {
-            let row = self.row(y);
-            line[..radius].fill(row[0]);
-            line[radius..radius + self.width].copy_from_slice(row);
-            line[radius + self.width..].fill(row[self.width - 1]);
-            for start in (0..padded).step_by(window) {
-                forward[start] = line[start];
-                for i in start + 1..start + window {
-                    forward[i] = pick(forward[i - 1], line[i]);
-                }
-                backward[start + window - 1] = line[start + window - 1];
-                for i in (start..start + window - 1).rev() {
-                    backward[i] = pick(backward[i + 1], line[i]);
-                }
-            }
-            for x in 0..self.width {
-                out.values[y * self.width + x] = pick(backward[x], forward[x + 2 * radius]);
-            }
+    fn extreme(&self, radius: usize, pick: impl Fn(u8, u8) -> u8 + Copy) -> Plane {
+        if radius == 0 || self.values.is_empty() {
+            return self.clone();
+        }
+        let across = self.extended(radius.min(self.width), 0);
+        let (across_width, width) = (across.width, self.width);
+        let mut rows = running_extreme(across.values, 1, across_width - width + 1, pick);
+        for y in 1..self.height {
+            rows.copy_within(y * across_width..y * across_width + width, y * width);
+        }
+        rows.truncate(width * self.height);
+        let down = Plane { values: rows, ..*self }.extended(0, radius.min(self.height));
+        let mut values = running_extreme(down.values, width, down.height - self.height + 1, pick);
+        values.truncate(width * self.height);
+        Plane { values, ..*self }
+    }
+
+    /// 255 where there is at least `threshold`, else 0.
+    pub(super) fn at_least(&self, threshold: u8) -> Plane {
+        let values = self.values.iter().map(|&value| if value >= threshold { 255 } else { 0 }).collect();
+        Plane { values, ..*self }
+    }
+
+    /// Each value as the largest of it, the one above and the one below.
+    pub(super) fn thickened_down(&self) -> Plane {
+        let mut values = self.values.clone();
+        let rows = self.values.len() - self.width;
+        values[..rows]
+            .iter_mut()
+            .zip(&self.values[self.width..])
+            .for_each(|(value, &below)| *value = below.max(*value));
+        values[self.width..]
+            .iter_mut()
+            .zip(&self.values[..rows])
+            .for_each(|(value, &above)| *value = above.max(*value));
+        Plane { values, ..*self }
+    }
+
+    /// What of each row a piece of `length` fits into (opening by a line). Beyond the edge is nothing.
+    pub(super) fn opened_across(&self, length: usize) -> Plane {
+        self.by_padded_rows(length, |rows| {
+            let fits = running_extreme(rows, 1, length, u8::min);
+            (running_extreme(fits, 1, length, u8::max), 1)
+        })
+    }
+
+    /// With gaps of less than `length` in a row filled (closing by a line).
+    pub(super) fn closed_across(&self, length: usize) -> Plane {
+        self.by_padded_rows(length, |rows| {
+            let reached = running_extreme(rows, 1, length, u8::max);
+            (running_extreme(reached, 1, length, u8::min), 1)
+        })
+    }
+
+    /// What of each column a piece of `length` fits into.
+    pub(super) fn opened_down(&self, length: usize) -> Plane {
+        let mut padded = vec![0; self.width * (self.height + 2 * length)];
+        padded[self.width * length..][..self.values.len()].copy_from_slice(&self.values);
+        let fits = running_extreme(padded, self.width, length, u8::min);
+        let mut covered = running_extreme(fits, self.width, length, u8::max);
+        covered.drain(..self.width);
+        covered.truncate(self.values.len());
+        Plane { values: covered, ..*self }
+    }
+
+    /// `change` of the rows with `by` zeros at each side, of which the first so many that it says are left out.
+    fn by_padded_rows(&self, by: usize, change: impl Fn(Vec<u8>) -> (Vec<u8>, usize)) -> Plane {
+        let width = self.width + 2 * by;
+        let mut padded = vec![0; width * self.height];
+        for (padded, row) in padded.chunks_exact_mut(width).zip(self.values.chunks_exact(self.width)) {
+            padded[by..by + self.width].copy_from_slice(row);
+        }
+        let (changed, skip) = change(padded);
+        let mut out = self.clone();
+        for (row, changed) in out.values.chunks_exact_mut(self.width).zip(changed.chunks_exact(width)) {
+            row.copy_from_slice(&changed[skip..skip + self.width]);
         }
         out
     }
 
-    fn transposed(&self) -> Plane {
+    pub(super) fn transposed(&self) -> Plane {
+        /// Pixels of a row or column that stay in the nearest cache meanwhile.
+        const BLOCK: usize = 16;
         let mut out = Plane::new(self.height, self.width);
-        for y in 0..self.height {
-            for (x, value) in self.row(y).iter().enumerate() {
-                out.values[x * self.height + y] = *value;
+        for top in (0..self.height).step_by(BLOCK) {
+            for x in 0..self.width {
+                let bottom = (top + BLOCK).min(self.height);
+                let column = &mut out.values[x * self.height + top..x * self.height + bottom];
+                column.iter_mut().enumerate().for_each(|(i, value)| *value = self.values[(top + i) * self.width + x]);
             }
         }
         out
     }
 
-    /// The value below which `share` (0..1) of the values lie.
-    pub(super) fn percentile(&self, share: f32) -> f32 {
-        percentile(self.values.clone(), share)
+    /// With `across` and `down` more pixels at each side, each as the edge beside it.
+    fn extended(&self, across: usize, down: usize) -> Plane {
+        let mut out = Plane::new(self.width + 2 * across, self.height + 2 * down);
+        for (y, row) in out.values.chunks_exact_mut(self.width + 2 * across).enumerate() {
+            let line = self.row(y.saturating_sub(down).min(self.height - 1));
+            row[..across].fill(line[0]);
+            row[across..across + self.width].copy_from_slice(line);
+            row[across + self.width..].fill(line[self.width - 1]);
+        }
+        out
     }
 
     pub(super) fn cropped(&self, area: Area) -> Plane {
@@ -144,13 +218,95 @@ impl Plane {
         }
         out
     }
+
+    /// With `by` more pixels of 0 at each side.
+    pub(super) fn padded(&self, by: usize) -> Plane {
+        let mut out = Plane::new(self.width + 2 * by, self.height + 2 * by);
+        for y in 0..self.height {
+            let start = (y + by) * out.width + by;
+            out.values[start..start + self.width].copy_from_slice(self.row(y));
+        }
+        out
+    }
+
+    /// The smallest area with all values above `threshold`.
+    pub(super) fn area_above(&self, threshold: u8) -> Option<Area> {
+        let inked = |y: usize| self.row(y).iter().any(|&value| value > threshold);
+        let top = (0..self.height).find(|&y| inked(y))?;
+        let bottom = (0..self.height).rfind(|&y| inked(y))? + 1;
+        let mut largest = vec![0; self.width];
+        for y in top..bottom {
+            largest.iter_mut().zip(self.row(y)).for_each(|(most, &value)| *most = value.max(*most));
+        }
+        let left = largest.iter().position(|&value| value > threshold)?;
+        let right = largest.iter().rposition(|&value| value > threshold)? + 1;
+        Some(Area { left, top, right, bottom })
+    }
 }
 
-/// The value below which `share` (0..1) of `values` lie; 0 of none.
-pub(super) fn percentile(mut values: Vec<f32>, share: f32) -> f32 {
-    if values.is_empty() {
-        return 0.0;
+/// At `i`, the extreme of `window` values from `i` on, `stride` apart: of windows of 2, 4, 8, and two of these.
+fn running_extreme(mut values: Vec<u8>, stride: usize, window: usize, pick: impl Fn(u8, u8) -> u8 + Copy) -> Vec<u8> {
+    let mut next = values.clone();
+    let mut covered = 1;
+    while covered < window {
+        let step = covered.min(window - covered);
+        for (out, (&here, &ahead)) in next.iter_mut().zip(values.iter().zip(&values[step * stride..])) {
+            *out = pick(here, ahead);
+        }
+        std::mem::swap(&mut values, &mut next);
+        covered += step;
     }
-    let rank = ((values.len() - 1) as f32 * share).round() as usize;
-    *values.select_nth_unstable_by(rank, f32::total_cmp).1
+    values
+}
+
+/// Divides sums of so many bytes, rounded, by multiplying.
+#[derive(Clone, Copy)]
+struct Mean {
+    count: u64,
+    reciprocal: u64,
+}
+
+impl Mean {
+    fn of(count: usize) -> Mean {
+        let count = (count as u64).max(1);
+        Mean { count, reciprocal: (1 << 40) / count + 1 }
+    }
+
+    fn divide(self, sum: u32) -> u8 {
+        (((u64::from(sum) + self.count / 2) * self.reciprocal) >> 40).min(255) as u8
+    }
+}
+
+/// How often each value is there.
+#[derive(Clone)]
+pub(super) struct Histogram([u32; 256]);
+
+impl Histogram {
+    pub(super) fn of<'a>(values: impl IntoIterator<Item = &'a u8>) -> Histogram {
+        let mut counts = [0; 256];
+        values.into_iter().for_each(|&value| counts[usize::from(value)] += 1);
+        Histogram(counts)
+    }
+
+    pub(super) fn add(&mut self, values: &[u8]) {
+        values.iter().for_each(|&value| self.0[usize::from(value)] += 1);
+    }
+
+    /// Without what is not above `value`.
+    pub(super) fn above(mut self, value: u8) -> Histogram {
+        self.0[..=usize::from(value)].fill(0);
+        self
+    }
+
+    /// The value below which `share` (0..1) of the values lie; 0 of none.
+    pub(super) fn percentile(&self, share: f32) -> u8 {
+        let count: u32 = self.0.iter().sum();
+        let rank = (count.saturating_sub(1) as f32 * share).round() as u32;
+        let mut below = 0;
+        let at = self.0.iter().position(|&here| {
+            below += here;
+            below > rank
+        });
+        at.unwrap_or(0) as u8
+    }
 }

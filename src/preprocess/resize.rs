@@ -1,9 +1,8 @@
-//! The whole picture or its middle at another size (kind "resize"), and the last step of what ink gets.
+//! The whole picture or its middle at another size (kind "resize").
 
 use serde::{Deserialize, Serialize};
 
 use super::kernel::{self, Filter, Side};
-use super::plane::Plane;
 use crate::decode::Picture;
 
 /// How a photograph becomes its model's input: resized, then `(pixel * scale - mean) / std`, a channel at a time.
@@ -100,68 +99,4 @@ impl Resize {
 pub(super) fn stretched(picture: &Picture, filter: Filter, height: usize, width: usize) -> Vec<u8> {
     let side = |from: u32, to: usize| Side { from: from as usize, to, wanted: 0..to };
     kernel::scaled(picture, filter, &side(picture.width, width), &side(picture.height, height))
-}
-
-/// `source` scaled by `scale` onto a `width` x `height` canvas of zeros, so that the point `centre` of the source
-/// (in pixels, from its corner) lands on the point `onto` of the canvas.
-pub(super) fn placed(
-    source: &Plane,
-    scale: f32,
-    centre: (f32, f32),
-    onto: (f32, f32),
-    width: usize,
-    height: usize,
-) -> Plane {
-    let across = Areas::new(source.width, width, scale, onto.0 - centre.0 * scale);
-    let down = Areas::new(source.height, height, scale, onto.1 - centre.1 * scale);
-    let mut out = Plane::new(width, height);
-    let mut line = vec![0.0; source.width];
-    for (y, row) in out.values.chunks_exact_mut(width).enumerate() {
-        line.fill(0.0);
-        for (source_y, weight) in down.of(y) {
-            for (sum, value) in line.iter_mut().zip(source.row(source_y)) {
-                *sum += weight * value;
-            }
-        }
-        for (x, value) in row.iter_mut().enumerate() {
-            *value = across.of(x).map(|(source_x, weight)| weight * line[source_x]).sum();
-        }
-    }
-    out
-}
-
-/// For each pixel of a scaled line: which source pixels it is the weighted mean of. Outside the source is nothing.
-struct Areas {
-    first: Vec<usize>,
-    weights: Vec<Vec<f32>>,
-}
-
-impl Areas {
-    /// Shrinking weighs by covered area, growing interpolates linearly.
-    fn new(source: usize, target: usize, scale: f32, offset: f32) -> Areas {
-        let mut areas = Areas { first: Vec::with_capacity(target), weights: Vec::with_capacity(target) };
-        for x in 0..target {
-            let from = (x as f32 - offset) / scale;
-            let to = (x as f32 + 1.0 - offset) / scale;
-            let middle = (from + to) / 2.0;
-            let (low, high) = if scale < 1.0 { (from, to) } else { (middle - 1.0, middle + 1.0) };
-            let first = (low.floor().max(0.0) as usize).min(source);
-            let last = (high.ceil().max(0.0) as usize).min(source);
-            let weight = |i: usize| {
-                if scale < 1.0 {
-                    ((i as f32 + 1.0).min(to) - (i as f32).max(from)).max(0.0)
-                } else {
-                    (1.0 - (i as f32 + 0.5 - middle).abs()).max(0.0)
-                }
-            };
-            let whole = if scale < 1.0 { 1.0 / scale } else { 1.0 };
-            areas.first.push(first);
-            areas.weights.push((first..last).map(|i| weight(i) / whole).collect());
-        }
-        areas
-    }
-
-    fn of(&self, x: usize) -> impl Iterator<Item = (usize, f32)> {
-        self.weights[x].iter().enumerate().map(move |(i, &weight)| (self.first[x] + i, weight))
-    }
 }

@@ -1,0 +1,141 @@
+//! Which blobs are the character, and whether there is another one.
+
+use super::blobs::{Blob, Blobs};
+use super::plane::Area;
+
+/// Parts of a character beside its main one; thousands of specks are none, and would take long to compare.
+const MOST_PARTS: usize = 64;
+/// How far a part may be from the rest, as a share of the main one's longer side.
+const REACH: f32 = 0.25;
+/// Least size of a part, as a share of the main one's.
+const SMALLEST_PART: f32 = 0.04;
+/// What a frame weighs beside other blobs.
+const FRAME: f32 = 0.02;
+/// A line is so many times as long as it is thick.
+const SLENDER: usize = 5;
+/// Characters that stand side by side are further apart than halves of one, by the higher one's height.
+const APART: f32 = 0.09;
+/// Both together are no wider than one may be.
+const APART_IF_NARROW: f32 = 0.2;
+/// Of stacked ones: texts have more between their lines.
+const APART_IF_STACKED: f32 = 0.5;
+/// Least height and ink of another character, as shares of the main one's.
+const COMPARABLE: (f32, f32) = (0.6, 0.35);
+/// In pictures with a shorter side, strokes are broken more often than there is another character.
+const SMALL: usize = 64;
+
+pub(super) struct Choice {
+    /// Indices of the blobs that are one character.
+    pub(super) blobs: Vec<usize>,
+    /// More than one character is there.
+    pub(super) several: bool,
+}
+
+/// The heaviest blob near the middle, and what lies close to it.
+pub(super) fn character(found: &Blobs, width: usize, height: usize) -> Option<Choice> {
+    let blobs = &found.blobs;
+    let frames = frames(found, width, height);
+    let score = |at: usize| {
+        let blob = &blobs[at];
+        blob.mass as f32 * centrality(blob, width, height) * if frames[at] { FRAME } else { 1.0 }
+    };
+    let main = (0..blobs.len()).max_by(|&a, &b| score(a).total_cmp(&score(b)))?;
+    let (reach, smallest) = (blobs[main].area.longer_side() as f32 * REACH, blobs[main].pixels as f32 * SMALLEST_PART);
+    let mut parts: Vec<usize> = (0..blobs.len())
+        .filter(|&at| at != main && blobs[at].pixels as f32 >= smallest && !frames[at])
+        .filter(|&at| !at_edge(&blobs[at], width, height) && !is_line_beside(&blobs[at], &blobs[main]))
+        .collect();
+    parts.sort_by_key(|&part| std::cmp::Reverse(blobs[part].mass));
+    parts.truncate(MOST_PARTS);
+    let (others, mut parts): (Vec<usize>, Vec<usize>) =
+        parts.into_iter().partition(|&part| width.min(height) >= SMALL && is_another(&blobs[part], &blobs[main]));
+    let mut area = blobs[main].area;
+    let mut chosen = vec![main];
+    while let Some(near) = parts.iter().position(|&part| blobs[part].area.gap(area) as f32 <= reach) {
+        let part = parts.swap_remove(near);
+        area = area.union(blobs[part].area);
+        chosen.push(part);
+    }
+    Some(Choice { blobs: chosen, several: !others.is_empty() })
+}
+
+/// 1 in the middle, a half in the corners.
+fn centrality(blob: &Blob, width: usize, height: usize) -> f32 {
+    let x = (blob.area.left + blob.area.right) as f32 / width as f32 - 1.0;
+    let y = (blob.area.top + blob.area.bottom) as f32 / height as f32 - 1.0;
+    1.0 - 0.5 * ((x * x + y * y) / 2.0).sqrt()
+}
+
+/// For each blob, whether it is a line from edge to edge, a border of a cell, or a box or circle around something.
+fn frames(found: &Blobs, width: usize, height: usize) -> Vec<bool> {
+    let mut rim = vec![0; found.blobs.len()];
+    for run in &found.runs {
+        let area = found.blobs[run.blob].area;
+        let (across, down) = (area.width() / 12 + 1, area.height() / 12 + 1);
+        rim[run.blob] += if run.y < area.top + down || run.y + down >= area.bottom {
+            run.right - run.left
+        } else {
+            (area.left + across).min(run.right).saturating_sub(run.left)
+                + run.right.saturating_sub((area.right - across.min(area.width())).max(run.left))
+        };
+    }
+    let is_frame = |(blob, rim): (&Blob, usize)| {
+        let hollow = blob.pixels * 5 < blob.area.width() * blob.area.height() * 2;
+        let rimmed = hollow && rim * 3 >= blob.pixels * 2;
+        spans(blob, width, height)
+            || rimmed
+                && found.blobs.iter().any(|inner| encloses(blob.area, inner.area) && inner.pixels * 20 >= blob.pixels)
+    };
+    found.blobs.iter().zip(rim).map(is_frame).collect()
+}
+
+fn spans(blob: &Blob, width: usize, height: usize) -> bool {
+    let crosses = (blob.area.width() == width && blob.area.height() * 8 < height)
+        || (blob.area.height() == height && blob.area.width() * 8 < width);
+    let encloses = blob.area.width() * 10 >= width * 9
+        && blob.area.height() * 10 >= height * 9
+        && blob.pixels * 8 < blob.area.width() * blob.area.height();
+    width > 40 && height > 40 && (crosses || encloses)
+}
+
+/// Something of a character's size, all around.
+fn encloses(outer: Area, inner: Area) -> bool {
+    outer.left < inner.left
+        && outer.top < inner.top
+        && outer.right > inner.right
+        && outer.bottom > inner.bottom
+        && inner.height() * 5 >= outer.height() * 2
+}
+
+fn at_edge(blob: &Blob, width: usize, height: usize) -> bool {
+    blob.area.left == 0 || blob.area.top == 0 || blob.area.right == width || blob.area.bottom == height
+}
+
+/// A line below, above or beside the main blob, as long as it or at a distance: not a stroke of it.
+fn is_line_beside(blob: &Blob, main: &Blob) -> bool {
+    let (a, b) = (blob.area, main.area);
+    let level = a.width() >= a.height() * SLENDER;
+    let upright = a.height() >= a.width() * SLENDER;
+    let apart = a.gap(b) * 10 > b.longer_side();
+    if level && (a.top >= b.bottom || a.bottom <= b.top) {
+        let times = if a.top >= b.bottom { 0.95 } else { 1.2 };
+        return apart || a.width() as f32 > b.width() as f32 * times;
+    }
+    upright && (a.left >= b.right || a.right <= b.left) && (apart || a.height() as f32 > b.height() as f32 * 1.1)
+}
+
+/// As large and as dark as the main blob, and beside, above or below it rather than in it.
+fn is_another(blob: &Blob, main: &Blob) -> bool {
+    let (a, b) = (blob.area, main.area);
+    let comparable = a.height() as f32 >= b.height() as f32 * COMPARABLE.0
+        && blob.mass as f32 >= main.mass as f32 * COMPARABLE.1
+        && a.height() <= b.height() * 2;
+    let both = a.union(b);
+    let beside = a.left >= b.right || b.left >= a.right;
+    let apart = match beside {
+        true if both.width() * 4 < both.height() * 3 => APART_IF_NARROW,
+        true => APART,
+        false => APART_IF_STACKED,
+    };
+    comparable && a.gap(b) as f32 >= a.height().max(b.height()) as f32 * apart
+}
