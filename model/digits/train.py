@@ -1,11 +1,15 @@
 #!/usr/bin/env python3
-"""Train the digit reader on MNIST and export it to ONNX.
+"""Train the digit reader and export it to ONNX.
 
     python -m pip install -r requirements.txt
-    python train.py --mnist DIR --out build
+    python render.py --mnist DIR --out pictures
+    python render.py --mnist DIR --out held --count 10000 --seed 2 --held-out
+    spotter model prepare pictures --out pictures.npy && spotter model prepare held --out held.npy
+    python train.py --mnist DIR --prepared pictures.npy --held-out held.npy --out build
 
-DIR holds MNIST's four files, gzipped or not (http://yann.lecun.com/exdb/mnist). OUT gets `model.onnx`
-(float32 logits, N x 10; input N x 1 x 28 x 28, ink 1, paper 0) and `report.json`.
+DIR holds MNIST's four files, gzipped or not (http://yann.lecun.com/exdb/mnist). The pictures that render.py draws come
+to the network through the preprocessing that serves. OUT gets `model.onnx` (float32 logits, N x 11: ten digits and
+`no-digit`; input N x 1 x 28 x 28, ink 1, paper 0) and `report.json`.
 
 The network has no padding and no max-pool: tract runs valid, strided convolutions best. Batch norm is
 folded into the convolutions at export, and so is the temperature (Guo et al. 2017, "On Calibration of
@@ -26,10 +30,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-WIDTHS = {"small": (16, 32, 48, 96), "medium": (32, 48, 64, 128), "large": (48, 64, 96, 160)}
+WIDTHS = {"small": (16, 32, 48, 96), "medium": (32, 48, 64, 128), "large": (32, 64, 96, 128)}
 HELD_OUT = 5_000
-# Of pictures that are no digit, beside the digits' loss.
-OUTLIER_WEIGHT = 0.1
+NO_DIGIT = 10
+CLASSES = 11
 
 
 def read_idx(folder: pathlib.Path, name: str) -> np.ndarray:
@@ -47,8 +51,18 @@ def load(folder: pathlib.Path, split: str) -> tuple[torch.Tensor, torch.Tensor]:
     return images.float().div_(255).unsqueeze(1), labels
 
 
+def load_prepared(path: pathlib.Path) -> tuple[torch.Tensor, torch.Tensor]:
+    """What `spotter model prepare` made of render.py's pictures. A digit whose ink was not found teaches nothing."""
+    lines = [line.rsplit("\t", 1) for line in path.with_suffix(".txt").read_text().splitlines()]
+    names = [pathlib.Path(name).parent.name for name, _ in lines]
+    labels = torch.tensor([NO_DIGIT if name == "x" else int(name) for name in names])
+    found = torch.tensor([status in ("ok", "several") or name == "x" for (_, status), name in zip(lines, names)])
+    images = torch.from_numpy(np.load(path)).reshape(-1, 1, 28, 28)
+    return images[found].float().div_(255), labels[found]
+
+
 class Digits(nn.Module):
-    """28x28 -> 13x13 -> 11x11 -> 5x5 -> 3x3 -> 10 logits."""
+    """28x28 -> 13x13 -> 11x11 -> 5x5 -> 3x3 -> a logit a class."""
 
     def __init__(self, widths: tuple[int, int, int, int], dropout: float):
         super().__init__()
@@ -59,7 +73,7 @@ class Digits(nn.Module):
             channels = width
         self.features = nn.Sequential(*layers)
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(channels * 9, 10)
+        self.head = nn.Linear(channels * 9, CLASSES)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.head(self.dropout(self.features(x).flatten(1)))
@@ -105,7 +119,7 @@ def augment(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
 
 def nothing(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """As many pictures that are no digit, fitted as digits are: a third each of scribbles, of several digits on top
-    of each other, and of blots. Trained to be unsure of (Hendrycks et al. 2019, "Outlier exposure")."""
+    of each other, and of blots."""
     n = len(x)
     third = n // 3
     return torch.cat([scribbles(third, generator), tangles(x, third, generator), blots(n - 2 * third, generator)])
@@ -185,13 +199,12 @@ def train(network: nn.Module, images: torch.Tensor, labels: torch.Tensor, args: 
             if len(batch) < args.batch:
                 continue
             x = images[batch]
-            digits, others = augment(x, generator), augment(nothing(x[: len(x) // 8], generator), generator)
-            both = torch.cat([digits, others]).contiguous(memory_format=torch.channels_last)
+            others = nothing(x[labels[batch] != NO_DIGIT][: len(x) // 12], generator)
+            both = augment(torch.cat([x, others]), generator).contiguous(memory_format=torch.channels_last)
+            truth = torch.cat([labels[batch], torch.full((len(others),), NO_DIGIT)])
             with torch.autocast("cpu", torch.bfloat16, enabled=args.bf16):
                 logits = network(both).float()
-            loss = F.cross_entropy(logits[: len(x)], labels[batch], label_smoothing=0.05)
-            # Cross-entropy to the uniform distribution: no label is more likely than another.
-            loss = loss - OUTLIER_WEIGHT * logits[len(x) :].log_softmax(1).mean()
+            loss = F.cross_entropy(logits, truth, label_smoothing=0.05)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             optimiser.step()
@@ -234,7 +247,7 @@ def folded(network: Digits, temperature: float) -> nn.Module:
     modules = list(network.features)
     for convolution, norm, relu in zip(modules[0::3], modules[1::3], modules[2::3]):
         layers += [torch.nn.utils.fusion.fuse_conv_bn_eval(convolution.eval(), norm.eval()), relu]
-    head = nn.Linear(network.head.in_features, 10)
+    head = nn.Linear(network.head.in_features, CLASSES)
     with torch.no_grad():
         head.weight.copy_(network.head.weight / temperature)
         head.bias.copy_(network.head.bias / temperature)
@@ -257,9 +270,11 @@ def export(network: nn.Module, path: pathlib.Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--mnist", type=pathlib.Path, required=True, help="folder with MNIST's four files")
+    parser.add_argument("--prepared", type=pathlib.Path, nargs="*", default=[], help="by `spotter model prepare`")
+    parser.add_argument("--held-out", type=pathlib.Path, help="the same, of pictures that do not train")
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("build"))
-    parser.add_argument("--width", choices=WIDTHS, default="medium")
-    parser.add_argument("--epochs", type=int, default=60)
+    parser.add_argument("--width", choices=WIDTHS, default="large")
+    parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--batch", type=int, default=512)
     parser.add_argument("--dropout", type=float, default=0.3)
     parser.add_argument("--seed", type=int, default=1)
@@ -274,16 +289,22 @@ def main() -> None:
     images, labels = load(args.mnist, "train")
     held_images, held_labels = images[-HELD_OUT:], labels[-HELD_OUT:]
     images, labels = images[:-HELD_OUT], labels[:-HELD_OUT]
+    for path in args.prepared:
+        more, more_labels = load_prepared(path)
+        images, labels = torch.cat([images, more]), torch.cat([labels, more_labels])
+    drawn, drawn_labels = load_prepared(args.held_out) if args.held_out else (held_images[:0], held_labels[:0])
 
     network = Digits(WIDTHS[args.width], args.dropout).to(memory_format=torch.channels_last)
 
     def report(epoch: int, loss: float, seconds: float, averaged: nn.Module) -> None:
         right = (logits_of(averaged, held_images).argmax(1) == held_labels).float().mean().item()
-        print(f"epoch {epoch + 1:3}  loss {loss:.4f}  held out {right:.4%}  {seconds:.0f} s", flush=True)
+        drawn_right = (logits_of(averaged, drawn).argmax(1) == drawn_labels).float().mean().item() if len(drawn) else 0.0
+        print(f"epoch {epoch + 1:3}  loss {loss:.4f}  MNIST {right:.4%}  drawn {drawn_right:.3%}  {seconds:.0f} s", flush=True)
 
     averaged = train(network, images, labels, args, report)
-    held_logits = logits_of(averaged, held_images)
-    temperature = fitted_temperature(held_logits, held_labels)
+    held_logits = logits_of(averaged, torch.cat([held_images, drawn]))
+    held_truth = torch.cat([held_labels, drawn_labels])
+    temperature = fitted_temperature(held_logits, held_truth)
     final = folded(averaged, temperature)
     results = {
         "width": args.width,
@@ -291,8 +312,9 @@ def main() -> None:
         "seed": args.seed,
         "parameters": sum(p.numel() for p in final.parameters()),
         "temperature": round(temperature, 3),
-        "held_out_accuracy": (held_logits.argmax(1) == held_labels).float().mean().item(),
-        "held_out_calibration_error": calibration_error(logits_of(final, held_images), held_labels),
+        "held_out_accuracy": (held_logits[:HELD_OUT].argmax(1) == held_labels).float().mean().item(),
+        "drawn_accuracy": (held_logits[HELD_OUT:].argmax(1) == drawn_labels).float().mean().item(),
+        "calibration_error": calibration_error(held_logits / temperature, held_truth),
     }
     if args.test:
         test_images, test_labels = load(args.mnist, "t10k")
