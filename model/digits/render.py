@@ -51,6 +51,85 @@ def handwritten(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.clip((large - level) * 8 + 0.5, 0, 1)
 
 
+# Ways of writing that MNIST's American writers hardly used, as strokes through points of a box of 1 x 1.
+CURVED, STRAIGHT = True, False
+WRITTEN = {
+    0: [
+        [(CURVED, [(0.5, 0), (0.05, 0.5), (0.5, 1), (0.95, 0.5), (0.5, 0)]), (STRAIGHT, [(0.1, 0.95), (0.9, 0.05)])],
+        [(STRAIGHT, [(0, 0), (0, 1), (1, 1), (1, 0), (0, 0)])],
+    ],
+    1: [
+        [(STRAIGHT, [(0.2, 0.3), (0.6, 0), (0.6, 1)])],
+        [(STRAIGHT, [(0.1, 0.45), (0.6, 0), (0.55, 1)])],
+        [(STRAIGHT, [(0.35, 0.15), (0.6, 0), (0.5, 1)])],
+        [(STRAIGHT, [(0.25, 0.25), (0.55, 0), (0.55, 1)]), (STRAIGHT, [(0.2, 1), (0.9, 1)])],
+    ],
+    2: [
+        [(CURVED, [(0.05, 0.25), (0.5, 0), (0.95, 0.3), (0.5, 0.65), (0.05, 1)]), (STRAIGHT, [(0.05, 1), (1, 1)])],
+        [(STRAIGHT, [(0, 0), (1, 0), (1, 0.5), (0, 0.5), (0, 1), (1, 1)])],
+    ],
+    3: [
+        [(CURVED, [(0.05, 0.1), (0.5, 0), (0.9, 0.25), (0.4, 0.47)]), (CURVED, [(0.4, 0.47), (0.95, 0.75), (0.5, 1), (0, 0.88)])],
+        [(STRAIGHT, [(0, 0), (1, 0), (1, 1), (0, 1)]), (STRAIGHT, [(0.15, 0.5), (1, 0.5)])],
+        [(STRAIGHT, [(0, 0), (1, 0), (0.45, 0.4)]), (CURVED, [(0.45, 0.4), (1, 0.68), (0.5, 1), (0, 0.9)])],
+    ],
+    4: [
+        [(STRAIGHT, [(0.1, 0), (0.05, 0.55), (1, 0.55)]), (STRAIGHT, [(0.8, 0.1), (0.75, 1)])],
+        [(STRAIGHT, [(0.7, 1), (0.7, 0), (0, 0.7), (1, 0.7)])],
+        [(STRAIGHT, [(0.5, 0), (0, 0.65), (1, 0.65)]), (STRAIGHT, [(0.65, 0.4), (0.6, 1)])],
+    ],
+    5: [
+        [(STRAIGHT, [(0.95, 0), (0.15, 0), (0.1, 0.45)]), (CURVED, [(0.1, 0.45), (0.6, 0.38), (0.95, 0.68), (0.55, 1), (0.05, 0.9)])],
+        [(STRAIGHT, [(1, 0), (0, 0), (0, 0.5), (1, 0.5), (1, 1), (0, 1)])],
+    ],
+    6: [
+        [(CURVED, [(0.8, 0), (0.2, 0.4), (0.05, 0.75), (0.5, 1), (0.95, 0.75), (0.5, 0.5), (0.1, 0.7)])],
+        [(STRAIGHT, [(1, 0), (0, 0), (0, 1), (1, 1), (1, 0.5), (0, 0.5)])],
+        [(STRAIGHT, [(0, 0), (0, 1), (1, 1), (1, 0.5), (0, 0.5)])],
+    ],
+    7: [
+        [(STRAIGHT, [(0, 0), (1, 0), (0.4, 1)])],
+        [(STRAIGHT, [(0, 0), (1, 0), (0.4, 1)]), (STRAIGHT, [(0.3, 0.5), (0.95, 0.5)])],
+        [(STRAIGHT, [(0, 0.2), (0, 0), (1, 0), (0.45, 1)])],
+        [(STRAIGHT, [(0, 0), (1, 0), (1, 1)])],
+    ],
+    8: [
+        [(CURVED, [(0.5, 0.48), (0.15, 0.25), (0.5, 0), (0.85, 0.25), (0.5, 0.48), (0.05, 0.75), (0.5, 1), (0.95, 0.75), (0.5, 0.48)])],
+        [(STRAIGHT, [(0, 0), (1, 0), (1, 1), (0, 1), (0, 0)]), (STRAIGHT, [(0, 0.5), (1, 0.5)])],
+    ],
+    9: [
+        [(CURVED, [(0.9, 0.3), (0.5, 0), (0.1, 0.27), (0.5, 0.5), (0.9, 0.3)]), (CURVED, [(0.9, 0.25), (0.85, 0.8), (0.5, 1), (0.1, 0.92)])],
+        [(CURVED, [(0.9, 0.3), (0.5, 0), (0.1, 0.27), (0.5, 0.5), (0.9, 0.3)]), (STRAIGHT, [(0.9, 0.2), (0.85, 1)])],
+        [(STRAIGHT, [(1, 0.5), (0, 0.5), (0, 0), (1, 0), (1, 1), (0, 1)])],
+        [(STRAIGHT, [(1, 0.5), (0, 0.5), (0, 0), (1, 0), (1, 1)])],
+    ],
+}
+
+
+def written(digit: int, rng: np.random.Generator) -> np.ndarray:
+    """One of the ways to write it, with an unsteady hand."""
+    ways = WRITTEN[digit]
+    width = int(np.exp(rng.uniform(np.log(1), np.log(16))))
+    size = np.array([rng.uniform(0.35, 0.8), 1]) * 96
+    mask = np.zeros((SIDE, SIDE), np.float32)
+    for curved, points in ways[rng.integers(len(ways))]:
+        points = np.array(points) + rng.normal(0, 0.045, (len(points), 2))
+        drawn = splined(points) if curved else points
+        mask = np.maximum(mask, lines(drawn * size + (SIDE - size) / 2, width))
+    return mask
+
+
+def splined(points: np.ndarray) -> np.ndarray:
+    """A smooth curve through the points (Catmull-Rom)."""
+    padded = np.concatenate([2 * points[:1] - points[1:2], points, 2 * points[-1:] - points[-2:-1]])
+    t = np.linspace(0, 1, 12)[:, None]
+    parts = [
+        0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3)
+        for a, b, c, d in zip(padded, padded[1:], padded[2:], padded[3:])
+    ]
+    return np.concatenate(parts)
+
+
 @functools.cache
 def font(path: str, size: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(path, size)
@@ -310,7 +389,8 @@ def picture(number: int, seed: int, digits: np.ndarray, labels: np.ndarray) -> t
             pass
     else:
         at = rng.integers(len(digits))
-        label, mask = str(labels[at]), handwritten(digits[at], rng)
+        label = str(labels[at])
+        mask = written(labels[at], rng) if rng.random() < 0.2 else handwritten(digits[at], rng)
     ink = placed(mask, size, kind, rng)
     if kind == "box":
         ink = boxed(ink, rng)

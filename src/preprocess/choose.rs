@@ -20,7 +20,7 @@ const APART_IF_NARROW: f32 = 0.2;
 /// Of stacked ones: texts have more between their lines.
 const APART_IF_STACKED: f32 = 0.5;
 /// Least height and ink of another character, as shares of the main one's.
-const COMPARABLE: (f32, f32) = (0.6, 0.35);
+const COMPARABLE: (f32, f32) = (0.6, 0.2);
 /// In pictures with a shorter side, strokes are broken more often than there is another character.
 const SMALL: usize = 64;
 
@@ -95,7 +95,7 @@ fn spans(blob: &Blob, width: usize, height: usize) -> bool {
     let encloses = blob.area.width() * 10 >= width * 9
         && blob.area.height() * 10 >= height * 9
         && blob.pixels * 8 < blob.area.width() * blob.area.height();
-    width > 40 && height > 40 && (crosses || encloses)
+    width > 22 && height > 22 && (crosses || encloses)
 }
 
 /// Something of a character's size, all around.
@@ -121,7 +121,7 @@ fn is_line_beside(blob: &Blob, main: &Blob) -> bool {
         let times = if a.top >= b.bottom { 0.95 } else { 1.2 };
         return apart || a.width() as f32 > b.width() as f32 * times;
     }
-    upright && (a.left >= b.right || a.right <= b.left) && (apart || a.height() as f32 > b.height() as f32 * 1.1)
+    upright && (a.left >= b.right || a.right <= b.left) && a.height() as f32 > b.height() as f32 * 1.4
 }
 
 /// As large and as dark as the main blob, and beside, above or below it rather than in it.

@@ -13,6 +13,9 @@ const WORKING_SIDE: usize = 256;
 const COARSE_SIDE: usize = 96;
 /// Least contrast that is ink and not noise of the sensor or of a JPEG.
 pub(super) const FAINTEST: u8 = 15;
+/// Roughness from which a picture is smoothed, and the shorter side from which its strokes bear it.
+const ROUGH: u8 = 2;
+const SMOOTHED_SIDE: usize = 48;
 /// Share of the ink's strength from which a pixel belongs to it.
 const EDGE: f32 = 0.4;
 
@@ -70,14 +73,22 @@ fn closest_look(picture: &Picture, whole: Area) -> Option<Character> {
 /// The character's ink, cropped.
 fn character_in(picture: &Picture, part: Area, step: usize) -> Option<Character> {
     let plane = Plane::shrunk(&picture.pixels, picture.width as usize, part, step);
+    let is_large = plane.width.min(plane.height) >= SMOOTHED_SIDE;
+    let rough = plane.roughness();
+    let edge = if rough == 0 { CLEAN_EDGE } else { EDGE };
+    let plane = if is_large && rough >= ROUGH { plane.smoothed() } else { plane };
     let plane = if paper::is_dark_on_light(&plane) { plane.inverted() } else { plane };
-    let usual = look(&plane, Strokes::Usual);
+    light_on_dark(&plane, edge).or_else(|| light_on_dark(&plane.inverted(), edge))
+}
+
+fn light_on_dark(plane: &Plane, edge: f32) -> Option<Character> {
+    let usual = look(plane, Strokes::Usual, edge);
     if usual.as_ref().is_some_and(|usual| usual.area.longer_side() * 2 < plane.width.max(plane.height)) {
         return usual;
     }
-    let fat = look(&plane, Strokes::Fat).filter(|fat| {
+    let fat = look(plane, Strokes::Fat, edge).filter(|fat| {
         let same_place = usual.as_ref().is_some_and(|usual| is_about(usual.area, fat.area));
-        is_free(fat.area, &plane) || same_place && !fat.is_cut_off(&plane)
+        is_free(fat.area, plane) || same_place && !fat.is_cut_off(plane)
     });
     match (usual, fat) {
         (Some(usual), Some(fat)) if fat.mass() as f32 <= usual.mass() as f32 * CLEARLY_MORE => Some(usual),
@@ -85,9 +96,9 @@ fn character_in(picture: &Picture, part: Area, step: usize) -> Option<Character>
     }
 }
 
-fn look(plane: &Plane, strokes: Strokes) -> Option<Character> {
+fn look(plane: &Plane, strokes: Strokes, edge: f32) -> Option<Character> {
     let contrast = paper::contrast(plane, strokes);
-    let threshold = threshold(&contrast);
+    let threshold = threshold(&contrast, edge);
     if let Some(without) = lines::without(&contrast, threshold, (threshold / 2).max(FAINTEST)) {
         if let Some(character) = character_of(&without, threshold) {
             if is_free(character.area, plane) {
@@ -149,10 +160,13 @@ fn character_of(contrast: &Plane, threshold: u8) -> Option<Character> {
     Some(Character { ink, area, several })
 }
 
+const CLEAN_EDGE: f32 = 0.25;
+const K: f32 = 3.0;
 /// Least contrast of a pixel that is ink.
-fn threshold(contrast: &Plane) -> u8 {
+fn threshold(contrast: &Plane, edge: f32) -> u8 {
     let all = Histogram::of(&contrast.values);
-    let noise = all.percentile(0.5).saturating_mul(3).max(FAINTEST);
-    let strength = all.above(noise).percentile(0.97);
-    ((f32::from(strength) * EDGE) as u8).max(noise).saturating_add(1)
+    let (low, lowest) = (f32::from(all.percentile(0.25)), f32::from(all.percentile(0.05)));
+    let noise = ((low + (low - lowest) * K) as u8).max(FAINTEST);
+    let strength = all.above(noise).percentile(0.99);
+    ((f32::from(strength) * edge) as u8).max(noise).saturating_add(1)
 }

@@ -20,7 +20,7 @@ const FROM_EDGE: f32 = 0.05;
 /// How much of a line is seen, at least.
 const SEEN: f32 = 0.4;
 /// In pictures with a shorter side, what goes from edge to edge may be a stroke.
-const SMALL: usize = 64;
+const SMALL: usize = 30;
 /// Where borders of cells are, as a share of the picture, and how long they are.
 const BORDER: f32 = 0.17;
 const SHORTEST_BORDER: f32 = 0.3;

@@ -90,9 +90,8 @@ impl Plane {
         plane
     }
 
-    pub(super) fn inverted(mut self) -> Plane {
-        self.values.iter_mut().for_each(|value| *value = 255 - *value);
-        self
+    pub(super) fn inverted(&self) -> Plane {
+        Plane { values: self.values.iter().map(|value| 255 - value).collect(), ..*self }
     }
 
     /// The largest value within `radius` in each direction (grey dilation by a square).
@@ -120,6 +119,34 @@ impl Plane {
         let mut values = running_extreme(down.values, width, down.height - self.height + 1, pick);
         values.truncate(width * self.height);
         Plane { values, ..*self }
+    }
+
+    /// Half of each value and half of its neighbours (binomial, 3 x 3). Beyond the edge is the edge.
+    pub(super) fn smoothed(&self) -> Plane {
+        let across = self.extended(1, 0);
+        let mut rows = Plane::new(self.width, self.height);
+        for (row, from) in rows.values.chunks_exact_mut(self.width).zip(across.values.chunks_exact(across.width)) {
+            mean_of_three(row, from, &from[1..], &from[2..]);
+        }
+        let down = rows.extended(0, 1);
+        let mut out = Plane::new(self.width, self.height);
+        let (above, here, below) = (&down.values, &down.values[self.width..], &down.values[2 * self.width..]);
+        mean_of_three(&mut out.values, above, here, below);
+        out
+    }
+
+    /// How far neighbours in a row differ from a straight line: half of them by more.
+    pub(super) fn roughness(&self) -> u8 {
+        let mut rough = Histogram::of([]);
+        let mut line = vec![0; self.width.saturating_sub(2)];
+        for row in self.values.chunks_exact(self.width) {
+            let neighbours = row.iter().zip(row.iter().skip(2)).map(|(&left, &right)| left.midpoint(right));
+            line.iter_mut()
+                .zip(neighbours.zip(&row[1..]))
+                .for_each(|(rough, (mean, &here))| *rough = here.abs_diff(mean));
+            rough.add(&line);
+        }
+        rough.percentile(0.5)
     }
 
     /// 255 where there is at least `threshold`, else 0.
@@ -241,6 +268,13 @@ impl Plane {
         let left = largest.iter().position(|&value| value > threshold)?;
         let right = largest.iter().rposition(|&value| value > threshold)? + 1;
         Some(Area { left, top, right, bottom })
+    }
+}
+
+/// The middle one counts twice.
+fn mean_of_three(out: &mut [u8], before: &[u8], here: &[u8], after: &[u8]) {
+    for (out, ((&before, &here), &after)) in out.iter_mut().zip(before.iter().zip(here).zip(after)) {
+        *out = ((u16::from(before) + 2 * u16::from(here) + u16::from(after) + 2) / 4) as u8;
     }
 }
 
