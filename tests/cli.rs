@@ -5,6 +5,7 @@ use std::process::{Command, Output, Stdio};
 
 use libtest_mimic::{Failed, Trial};
 use serde_json::Value;
+use spotter::decode::{Channels, Limits, decode};
 use tempfile::TempDir;
 
 use crate::harness::root;
@@ -14,6 +15,7 @@ pub fn trials() -> Vec<Trial> {
         Trial::test("cli::demo_is_right_each_time", demo),
         Trial::test("cli::classify_reads_files_and_stdin", classify),
         Trial::test("cli::classify_says_what_is_wrong_with_each_bad_file", bad_files),
+        Trial::test("cli::classify_explains_with_a_picture_of_each_step", explained),
         Trial::test("cli::errors_have_sentences_and_exit_codes", errors),
         Trial::test("cli::a_closed_pipe_ends_quietly", closed_pipe),
         Trial::test("cli::invoke_dry_run_touches_nothing", dry_run),
@@ -85,6 +87,34 @@ fn classify() -> Result<(), Failed> {
     child.stdin.take().ok_or("stdin")?.write_all(&std::fs::read(root().join("samples/8.bmp"))?)?;
     let text = stdout(&child.wait_with_output()?);
     assert!(text.starts_with("path,status,reason,why,label,confidence\n-,classified,,,8,0.9"), "{text}");
+    Ok(())
+}
+
+fn explained() -> Result<(), Failed> {
+    let home = TempDir::new()?;
+    let out = home.path().join("out");
+    let explain = |file: &str| run(&home, &["classify", file, "--explain", &out.to_string_lossy()]);
+    let names = |folder: &str| -> Result<Vec<String>, Failed> {
+        let entries = std::fs::read_dir(out.join(folder))?.collect::<Result<Vec<_>, _>>()?;
+        let mut names: Vec<String> = entries.iter().map(|entry| entry.file_name().to_string_lossy().into()).collect();
+        names.sort();
+        Ok(names)
+    };
+    assert!(explain("samples/8.bmp")?.status.success());
+    let steps = names("8.bmp")?;
+    assert_eq!(steps[..3], ["01-picture.png", "02-ground.png", "03-contrast.png"]);
+    let last = steps.last().filter(|name| name.ends_with("-seen.png")).ok_or("what the model saw is the last one")?;
+    let seen = decode(&std::fs::read(out.join("8.bmp").join(last))?, Channels::Luma, Limits::default())?;
+    assert_eq!((seen.width, seen.height), (28, 28));
+    // A step that is there no more, a file of somebody's.
+    std::fs::write(out.join("8.bmp/99-gone.png"), "")?;
+    std::fs::write(out.join("8.bmp/notes.txt"), "")?;
+    assert!(explain("samples/8.bmp")?.status.success());
+    assert_eq!(names("8.bmp")?, [steps, vec!["notes.txt".into()]].concat());
+    explain("Cargo.toml")?;
+    assert_eq!(names("")?, ["8.bmp"], "what is no picture has no steps");
+    let refused = run(&home, &["classify", "samples/8.bmp", "--explain", "Cargo.toml"])?;
+    assert!(stderr(&refused).contains("cannot write Cargo.toml"), "{}", stderr(&refused));
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Draw pictures as people upload them: digits and what is no digit, on screens, paper, boards and in print.
 
-    python render.py --mnist DIR --out pictures --count 120000
+    python render.py --mnist DIR --out pictures
 
 Strokes are those of MNIST's training pictures (their own, or their skeletons drawn anew with pens of many widths)
 and glyphs of the fonts that are installed (`fonts.txt` names Debian's packages). Each picture depends on the seed and
@@ -422,7 +422,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--mnist", type=pathlib.Path, required=True, help="folder with MNIST's four files")
     parser.add_argument("--out", type=pathlib.Path, required=True)
-    parser.add_argument("--count", type=int, default=120_000)
+    parser.add_argument("--count", type=int, default=72_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--held-out", action="store_true", help="of the 5,000 pictures that do not train")
     parser.add_argument("--processes", type=int, default=2)

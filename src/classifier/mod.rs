@@ -29,7 +29,7 @@ pub use manifest::{Input, Layout, Manifest, Outlier, Output, OutputKind};
 
 use crate::decode::{Channels, Picture};
 use crate::encoding::hex;
-use crate::preprocess::{Found, Prepared, Tensor, find};
+use crate::preprocess::{Found, Prepared, Stage, Tensor, find, stages};
 
 const EMBEDDED_ONNX: &[u8] = include_bytes!("../../model/digits/model.onnx");
 /// Labels of one picture that are kept: a model that finds all of its thousand is none.
@@ -146,6 +146,12 @@ impl Model {
     pub fn find<'a>(&'a self, picture: &'a Picture) -> Found<'a> {
         let (_, height, width) = self.manifest.input.dimensions();
         find(picture, &self.manifest.preprocess, height, width).in_order(self.manifest.input.order)
+    }
+
+    /// What [`Model::read`] makes of the picture before the network, step by step.
+    pub fn stages(&self, picture: &Picture) -> Vec<Stage> {
+        let (_, height, width) = self.manifest.input.dimensions();
+        stages(picture, &self.manifest.preprocess, height, width)
     }
 
     /// The second half of [`Model::read`].

@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 
+use super::explain::Explanations;
 use super::failure::Failure;
 use super::home;
 use super::output::{self, Format, FormatArgs, csv, line, note, table};
 use crate::config::Settings;
+use crate::decode::decode;
 use crate::record::{self, Guess, Reason, Status, Verdict};
 
 const CSV_COLUMNS: [&str; 6] = ["path", "status", "reason", "why", "label", "confidence"];
@@ -19,6 +21,9 @@ pub(super) struct Classify {
     /// Picture files; - is stdin
     #[arg(required = true)]
     files: Vec<PathBuf>,
+    /// Write a picture of each step on the way to the model, in a folder a file, into this folder
+    #[arg(long, value_name = "DIR")]
+    explain: Option<PathBuf>,
     #[command(flatten)]
     format: FormatArgs,
 }
@@ -27,6 +32,7 @@ impl Classify {
     pub(super) fn run(self, settings: &Settings) -> Result<(), Failure> {
         let model = home::model(settings)?;
         let format = self.format.chosen();
+        let mut explanations = self.explain.as_deref().map(Explanations::new).transpose()?;
         let mut rows = Vec::new();
         let mut unreadable = false;
         if format == Format::Csv {
@@ -46,6 +52,11 @@ impl Classify {
                 size if size > settings.max_bytes => record::too_large(size, settings.max_bytes),
                 _ => record::verdict(&bytes, &model, settings.limits),
             };
+            if let (Some(explanations), Some(_)) = (&mut explanations, &verdict.reading)
+                && let Ok(picture) = decode(&bytes, model.channels(), settings.limits)
+            {
+                explanations.write(file, &model.stages(&picture))?;
+            }
             match format {
                 Format::Json => line(&serde_json::to_string(&Line::new(&path, &verdict))?)?,
                 Format::Csv => line(&csv(&Line::new(&path, &verdict), &CSV_COLUMNS)?)?,

@@ -6,6 +6,7 @@ mod correct;
 mod demo;
 mod env;
 mod event;
+mod explain;
 mod export;
 mod failure;
 mod filter;

@@ -3,6 +3,7 @@
 
 use super::ink::Ink;
 use super::plane::{Histogram, Plane};
+use super::stage::Watch;
 use crate::decode::Picture;
 
 /// Widths of a stroke, in pixels of the fitted character; outside of them it is thickened or thinned.
@@ -10,13 +11,14 @@ use crate::decode::Picture;
 const STROKE: (f32, f32) = (1.9, 3.8);
 
 /// `height` x `width` pixels, ink 255, paper 0. All paper where there is no ink.
-pub(super) fn fitted(ink: Ink, fit: usize, height: usize, width: usize) -> Vec<u8> {
+pub(super) fn fitted(ink: Ink, fit: usize, height: usize, width: usize, watch: Watch) -> Vec<u8> {
     let character = match ink {
         Ink::None => return vec![0; height * width],
         Ink::Fitted(ready) => return ready,
         Ink::Found(character) => character.ink,
     };
     let (character, scale) = with_usual_stroke(character, fit);
+    watch("usual-stroke", &character);
     let centre = centre_of_mass(&character);
     // MNIST's mean centre of mass is the middle of pixel 14 of 0..28.
     let onto = (width as f32 / 2.0 + 0.5, height as f32 / 2.0 + 0.5);

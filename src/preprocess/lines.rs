@@ -1,6 +1,7 @@
 //! Lines that were there before the character: ruled and squared paper, the borders of cells.
 
 use super::blobs::Blobs;
+use super::paper::Contrast;
 use super::plane::{Area, Plane};
 
 /// Length from which a run of ink may be a piece of a line, as a share of the picture's shorter side: short enough that
@@ -27,11 +28,12 @@ const SHORTEST_BORDER: f32 = 0.3;
 /// Share of a blob's pixels from which it is nothing but lines.
 const MOSTLY: f32 = 0.8;
 
-/// `contrast` without its lines, if it has some. They are looked for from `faint` on, ink is from `threshold` on.
+/// `contrast` without its lines, if it has some. They are looked for from faint contrast on.
 /// What a line from edge to edge goes through stays whole, because there it is not thin; a border is left out only if
 /// nothing else is joined to it.
-pub(super) fn without(contrast: &Plane, threshold: u8, faint: u8) -> Option<Plane> {
-    let mask = contrast.at_least(faint);
+pub(super) fn without(of_ink: &Contrast) -> Option<Plane> {
+    let Contrast { plane: contrast, threshold } = of_ink;
+    let mask = contrast.at_least(of_ink.faint());
     let across = Lines::along_rows(&mask);
     let down = Lines::along_rows(&mask.transposed());
     if across.is_none() && down.is_none() {
@@ -44,7 +46,7 @@ pub(super) fn without(contrast: &Plane, threshold: u8, faint: u8) -> Option<Plan
         out.values.iter_mut().zip(&lines.values).for_each(|(value, line)| *value &= !line);
     }
     let on_line: Vec<u8> = across.all.values.iter().zip(&down.all.values).map(|(across, down)| across | down).collect();
-    let left = Blobs::find(&out, threshold);
+    let left = Blobs::find(&out, *threshold);
     let mut of_lines = vec![0; left.blobs.len()];
     for run in &left.runs {
         let row = run.y * out.width;

@@ -9,6 +9,7 @@ mod lines;
 mod paper;
 mod plane;
 mod resize;
+mod stage;
 #[cfg(test)]
 mod tests;
 
@@ -18,6 +19,7 @@ use crate::decode::{Channels, Picture};
 use ink::{Character, Ink};
 pub use kernel::Filter;
 pub use resize::{Mode, Resize};
+pub use stage::{Stage, stages};
 
 /// How a manifest says that a picture becomes its model's input.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -70,7 +72,7 @@ pub fn prepare(picture: &Picture, how: &Preprocess, height: usize, width: usize)
 /// The first half of [`prepare`]: what of `picture` the model is to see.
 pub fn find<'a>(picture: &'a Picture, how: &'a Preprocess, height: usize, width: usize) -> Found<'a> {
     let part = match how {
-        Preprocess::Ink { fit } => Part::Ink { ink: ink::find(picture, *fit, height, width), fit: *fit },
+        Preprocess::Ink { fit } => Part::Ink { ink: ink::find(picture, *fit, height, width, &mut |_, _| ()), fit: *fit },
         Preprocess::Resize(resize) => Part::Whole(resize),
     };
     let several = matches!(&part, Part::Ink { ink: Ink::Found(character), .. } if character.several);
@@ -120,7 +122,7 @@ impl Found<'_> {
         let Found { picture, part, several, order, height, width } = self;
         let channels = picture.channels.count();
         let (seen, scale, mean, std) = match part {
-            Part::Ink { ink, fit } => (fitted::fitted(ink, fit, height, width), 1.0 / 255.0, &[][..], &[][..]),
+            Part::Ink { ink, fit } => (fitted::fitted(ink, fit, height, width, &mut |_, _| ()), 1.0 / 255.0, &[][..], &[][..]),
             Part::Whole(resize) => (resize.pixels(picture, height, width), resize.scale, &*resize.mean, &*resize.std),
         };
         let pixels = height * width;

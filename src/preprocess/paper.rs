@@ -16,6 +16,20 @@ const THIN_NOISE: u8 = 5;
 /// So many times the other one is a clear answer.
 const CLEARLY: f32 = 2.0;
 
+/// Roughness from which a picture is smoothed, and the shorter side from which its strokes bear it.
+const ROUGH: u8 = 2;
+const SMOOTHED_SIDE: usize = 48;
+/// Least contrast that is ink and not noise of the sensor or of a JPEG.
+const FAINTEST: u8 = 15;
+/// Share of the strongest contrast from which a pixel is ink, and the same where nothing is rough.
+const EDGE: f32 = 0.4;
+const CLEAN_EDGE: f32 = 0.25;
+/// Percentile of what is above noise that counts as the strongest: the pen's on ruled paper, whose lines are more ink.
+const STRONGEST: f32 = 0.99;
+/// How far above its lower quarter noise goes, by what that is above the lowest twentieth: 2.3 standard deviations
+/// over the mean of normal noise.
+const NOISE_REACH: f32 = 3.0;
+
 /// How fat strokes may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Strokes {
@@ -24,9 +38,55 @@ pub(super) enum Strokes {
     Fat,
 }
 
+/// A grey picture in which ink is light on dark.
+#[derive(Debug, Clone)]
+pub(super) struct Ground {
+    pub(super) plane: Plane,
+    edge: f32,
+}
+
+/// What is lighter than the paper around it, and from where on it is ink.
+#[derive(Debug, Clone)]
+pub(super) struct Contrast {
+    pub(super) plane: Plane,
+    pub(super) threshold: u8,
+}
+
+impl Ground {
+    pub(super) fn of(plane: Plane) -> Ground {
+        let roughness = plane.roughness();
+        let edge = if roughness == 0 { CLEAN_EDGE } else { EDGE };
+        let is_large = plane.width.min(plane.height) >= SMOOTHED_SIDE;
+        let plane = if is_large && roughness >= ROUGH { plane.smoothed() } else { plane };
+        let plane = if is_dark_on_light(&plane) { plane.inverted() } else { plane };
+        Ground { plane, edge }
+    }
+
+    pub(super) fn inverted(&self) -> Ground {
+        Ground { plane: self.plane.inverted(), ..*self }
+    }
+
+    pub(super) fn contrast(&self, strokes: Strokes) -> Contrast {
+        let plane = above_paper(&self.plane, strokes);
+        let all = Histogram::of(&plane.values);
+        let (low, lowest) = (f32::from(all.percentile(0.25)), f32::from(all.percentile(0.05)));
+        let noise = ((low + (low - lowest) * NOISE_REACH) as u8).max(FAINTEST);
+        let strongest = all.above(noise).percentile(STRONGEST);
+        let threshold = ((f32::from(strongest) * self.edge) as u8).max(noise).saturating_add(1);
+        Contrast { plane, threshold }
+    }
+}
+
+impl Contrast {
+    /// From where on a pixel may be a faint line's.
+    pub(super) fn faint(&self) -> u8 {
+        (self.threshold / 2).max(FAINTEST)
+    }
+}
+
 /// Whether ink is darker than paper: what differs most from the edge of the picture and from most of it. Where light
 /// falls so unevenly, or a border is around, that these do not say it clearly, it is what thin things are.
-pub(super) fn is_dark_on_light(plane: &Plane) -> bool {
+fn is_dark_on_light(plane: &Plane) -> bool {
     let whole = Histogram::of(&plane.values);
     let extremes = (whole.percentile(0.001), whole.percentile(0.999));
     let lighter = |paper: u8| (f32::from(paper - extremes.0.min(paper)), f32::from(extremes.1.max(paper) - paper));
@@ -80,7 +140,7 @@ fn excess(upper: &Plane, lower: &Plane) -> f32 {
 
 /// White top-hat: what is lighter than the opening by a square wider than any stroke (Meyer 1979), so that uneven
 /// light and the edges of shadows are background. The opening is that of blocks of pixels.
-pub(super) fn contrast(plane: &Plane, strokes: Strokes) -> Plane {
+fn above_paper(plane: &Plane, strokes: Strokes) -> Plane {
     let block = block(plane);
     let share = match strokes {
         Strokes::Usual if mean_side(plane) >= SMALL => WIDER_THAN_USUAL,

@@ -209,3 +209,85 @@ fn a_network_of_the_other_order_sees_the_same_picture() {
     assert_eq!((rgb.tensor.values, bgr.tensor.values), (vec![9.0, 18.0, 27.0], vec![29.0, 18.0, 7.0]));
     assert_eq!((&rgb.seen, &bgr.seen), (&picture.pixels, &picture.pixels));
 }
+
+/// `picture` with the darker of its own pixel and `of(x, y)`.
+fn under(picture: &Picture, of: impl Fn(usize, usize) -> u8) -> Picture {
+    let width = picture.width as usize;
+    let pixels = picture.pixels.iter().enumerate().map(|(at, &pixel)| pixel.min(of(at % width, at / width)));
+    Picture { pixels: pixels.collect(), ..picture.clone() }
+}
+
+#[test]
+fn what_was_on_the_paper_before_is_no_ink() {
+    let plain = drawn(200, 100.0, 60.0, 50.0, 10, 240);
+    let clean = prepare(&plain, &INK, 28, 28);
+    let grounds: [(&str, fn(usize, usize) -> u8); 4] = [
+        ("ruled", |_, y| if y % 30 == 12 { 150 } else { 240 }),
+        ("squared", |x, y| if y % 30 == 12 || x % 30 == 7 { 170 } else { 240 }),
+        ("a cell", |x, y| if x.abs_diff(100) == 92 || y.abs_diff(100) == 92 { 20 } else { 240 }),
+        ("specks", |x, y| if (x / 2 * 7919 + y / 2 * 104_729) % 997 == 0 { 60 } else { 240 }),
+    ];
+    for (name, ground) in grounds {
+        let prepared = prepare(&under(&plain, ground), &INK, 28, 28);
+        let difference = mean_difference(&clean, &prepared);
+        assert!(difference < 8.0 && !prepared.several, "{name}: {difference}, several: {}", prepared.several);
+    }
+}
+
+#[test]
+fn a_frame_at_the_edge_does_not_turn_paper_into_ink() {
+    let small = drawn(60, 30.0, 18.0, 15.0, 0, 198);
+    let framed = under(&small, |x, y| if x == 1 || x == 57 || y == 1 || y == 57 { 50 } else { 198 });
+    let (small, framed) = (prepare(&small, &INK, 28, 28), prepare(&framed, &INK, 28, 28));
+    assert!(mean_difference(&small, &framed) < 8.0, "{}", mean_difference(&small, &framed));
+}
+
+#[test]
+fn a_noisy_sensor_leaves_strokes_whole() {
+    let plain = drawn(200, 100.0, 60.0, 50.0, 110, 170);
+    let mut noisy = plain.clone();
+    let mut state = 1u64;
+    for pixel in &mut noisy.pixels {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        *pixel = (*pixel + (state >> 59) as u8).saturating_sub(16);
+    }
+    let (plain, noisy) = (prepare(&plain, &INK, 28, 28), prepare(&noisy, &INK, 28, 28));
+    assert!(mean_difference(&plain, &noisy) < 8.0, "{}", mean_difference(&plain, &noisy));
+}
+
+#[test]
+fn a_thin_pen_on_a_large_canvas_is_as_thick_as_others() {
+    let thin = luma(1_000, 1_000, {
+        let thick = drawn(1_000, 500.0, 300.0, 250.0, 0, 255);
+        let edge = |at: usize| thick.pixels[at] < 128 && thick.pixels[at + 2] >= 128;
+        (0..1_000_000).map(|at| if at + 2 < 1_000_000 && edge(at) { 0 } else { 255 }).collect()
+    });
+    let seen = prepare(&thin, &INK, 28, 28).seen;
+    let inked = seen.iter().filter(|&&value| value > 100).count();
+    assert!(inked > 30, "{inked} of 784 pixels");
+}
+
+#[test]
+fn characters_side_by_side_are_several_and_one_in_pieces_is_one() {
+    let one = drawn(300, 100.0, 40.0, 100.0, 10, 240);
+    let other = drawn(300, 100.0, 160.0, 105.0, 10, 240);
+    let both = under(&one, |x, y| other.pixels[y * 300 + x]);
+    assert!(prepare(&both, &INK, 28, 28).several);
+    assert!(!prepare(&one, &INK, 28, 28).several);
+    let mut broken = drawn(200, 100.0, 60.0, 50.0, 10, 240);
+    broken.pixels[90 * 200..94 * 200].fill(240);
+    assert!(!prepare(&broken, &INK, 28, 28).several, "a gap in a stroke");
+}
+
+#[test]
+fn the_last_stage_is_what_the_model_sees() {
+    let ruled = under(&drawn(200, 100.0, 60.0, 50.0, 10, 240), |_, y| if y % 30 == 12 { 150 } else { 240 });
+    let of_ink = stages(&ruled, &INK, 28, 28);
+    let names: Vec<&str> = of_ink.iter().map(|stage| stage.name).collect();
+    assert_eq!(names[..4], ["picture", "ground", "contrast", "without-lines"]);
+    assert_eq!(of_ink.last().unwrap().picture.pixels, prepare(&ruled, &INK, 28, 28).seen);
+    let whole = Preprocess::Resize(resize(Mode::Stretch));
+    let of_all = stages(&ruled, &whole, 20, 30);
+    assert_eq!(of_all.iter().map(|stage| stage.name).collect::<Vec<_>>(), ["picture", "seen"]);
+    assert_eq!(of_all[1].picture.pixels, prepare(&ruled, &whole, 20, 30).seen);
+}
