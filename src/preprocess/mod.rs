@@ -20,10 +20,16 @@ pub use resize::{Mode, Resize};
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Preprocess {
     /// For drawn characters: the ink is found under uneven light, dark on light or light on dark, cropped, fitted
-    /// into a square of `fit` pixels keeping its shape, and centred by mass. Input: ink 1, paper 0.
+    /// into a square of `fit` pixels keeping its shape, and centred by mass. Then `(pixel - mean) / std`, ink 1, paper 0.
     Ink {
         /// Pixels of the longer side of the ink, as MNIST's 20.
         fit: usize,
+        /// One number, as PyTorch's example for MNIST has 0.1307; none is 0.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        mean: Vec<f32>,
+        /// One number, as PyTorch's example for MNIST has 0.3081; none is 1.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        std: Vec<f32>,
     },
     /// For photographs: the whole picture, or its middle.
     Resize(Resize),
@@ -66,7 +72,10 @@ pub fn prepare(picture: &Picture, how: &Preprocess, height: usize, width: usize)
 /// The first half of [`prepare`]: what of `picture` the model is to see.
 pub fn find<'a>(picture: &'a Picture, how: &'a Preprocess, height: usize, width: usize) -> Found<'a> {
     let (part, several) = match how {
-        Preprocess::Ink { fit } => (Part::Ink { ink: ink::find(picture, *fit, height, width), fit: *fit }, false),
+        Preprocess::Ink { fit, mean, std } => {
+            let ink = ink::find(picture, *fit, height, width);
+            (Part::Ink { ink, fit: *fit, mean, std }, false)
+        }
         Preprocess::Resize(resize) => (Part::Whole(resize), false),
     };
     Found { picture, part, several, order: ChannelOrder::Rgb, height, width }
@@ -84,7 +93,7 @@ pub struct Found<'a> {
 }
 
 enum Part<'a> {
-    Ink { ink: Ink, fit: usize },
+    Ink { ink: Ink, fit: usize, mean: &'a [f32], std: &'a [f32] },
     Whole(&'a Resize),
 }
 
@@ -115,7 +124,7 @@ impl Found<'_> {
         let Found { picture, part, several, order, height, width } = self;
         let channels = picture.channels.count();
         let (seen, scale, mean, std) = match part {
-            Part::Ink { ink, fit } => (ink::fitted(ink, fit, height, width), 1.0 / 255.0, &[][..], &[][..]),
+            Part::Ink { ink, fit, mean, std } => (ink::fitted(ink, fit, height, width), 1.0 / 255.0, mean, std),
             Part::Whole(resize) => (resize.pixels(picture, height, width), resize.scale, &*resize.mean, &*resize.std),
         };
         let pixels = height * width;

@@ -69,16 +69,17 @@ impl Preset {
             }
             Preset::Mnist => {
                 let fit = (shorter * INK.0 / INK.1).max(1);
-                said.assumed(format_args!(
+                said.guessed(format_args!(
                     "pictures of one drawn character, trained as MNIST's: ink 1, paper 0, the ink fitted to {fit} pixels"
                 ));
-                return Ok((Preprocess::Ink { fit }, order));
+                said.guessed("no mean and std; a network that PyTorch's example trained has 0.1307 and 0.3081");
+                return Ok((Preprocess::Ink { fit, mean: Vec::new(), std: Vec::new() }, order));
             }
             Preset::Torchvision => {
                 let side = longer * MARGIN.0 / MARGIN.1;
                 let (mean, std) = if channels == 1 { (vec![GREY.0], vec![GREY.1]) } else { (MEAN.into(), STD.into()) };
                 let (mean, std) = if normalises { (Vec::new(), Vec::new()) } else { (mean, std) };
-                said.assumed(format_args!(
+                said.guessed(format_args!(
                     "torchvision's preprocessing: Resize({side}), CenterCrop({longer}), {}",
                     if normalises { "from 0 to 1" } else { "ImageNet's mean and standard deviation" }
                 ));
@@ -86,12 +87,13 @@ impl Preset {
             }
             Preset::Keras => {
                 let (resize, of_family) = keras(graph, normalises, channels, said);
+                said.guessed("stretched by filter bilinear; trained on what load_img or flow_from_directory gave, it is nearest");
                 order = of_family;
                 resize
             }
             Preset::HuggingFace => hugging_face(neighbours.preprocessor.as_ref(), channels, (height, width), said)?,
             Preset::Ultralytics => {
-                said.assumed(format_args!(
+                said.guessed(format_args!(
                     "ultralytics' preprocessing: Resize({longer}), CenterCrop({longer}), from 0 to 1"
                 ));
                 Resize { shorter_side: Some(longer), ..plain(Mode::CentreCrop) }
@@ -140,7 +142,7 @@ pub(super) fn guess(
     } else if from_keras || layout == Layout::Nhwc {
         (Preset::Keras, "channels that stand last, or an exporter of Keras")
     } else {
-        said.assumed("preset torchvision, since nothing says another: --preset names one");
+        said.guessed("preset torchvision, since nothing says another: --preset names one");
         return Preset::Torchvision;
     };
     said.found(format_args!("preset {preset}, by {sign}"));
@@ -171,7 +173,7 @@ fn keras(graph: &Graph, normalises: bool, channels: usize, said: &mut Said) -> (
         let mean = vec![103.939, 116.779, 123.68];
         return (Resize { mean, ..unscaled }, ChannelOrder::Bgr);
     } else {
-        said.assumed("pixels from 0 to 1, stretched to the input's sides by a bilinear filter");
+        said.guessed("pixels from 0 to 1, since no layer has the name of a family of Keras");
         return (stretched, ChannelOrder::Rgb);
     }
     (unscaled, ChannelOrder::Rgb)
@@ -185,7 +187,7 @@ fn hugging_face(
     said: &mut Said,
 ) -> Result<Resize, String> {
     let Some(settings) = settings else {
-        said.assumed(format_args!("there is no {PREPROCESSOR}: ViT's preprocessing, stretched, from -1 to 1"));
+        said.guessed(format_args!("there is no {PREPROCESSOR}: ViT's preprocessing, stretched, from -1 to 1"));
         let half = || vec![0.5; channels];
         return Ok(Resize { mean: half(), std: half(), ..plain(Mode::Stretch) });
     };
@@ -205,7 +207,7 @@ fn hugging_face(
         _ => plain(Mode::Stretch),
     };
     if resize.mode == Mode::Stretch && pair(&settings["size"]).is_some_and(|sides| sides != (height, width)) {
-        said.assumed(format_args!("size of {PREPROCESSOR} is not the input's: stretched to {height} x {width}"));
+        said.guessed(format_args!("size of {PREPROCESSOR} is not the input's: stretched to {height} x {width}"));
     }
     resize.filter = match settings["resample"].as_u64() {
         Some(0) => Filter::Nearest,
