@@ -58,7 +58,7 @@ impl Init {
         let in_the_way = files.iter().map(|(name, _)| folder.join(name)).find(|path| path.exists());
         if let Some(path) = in_the_way.filter(|_| !self.force) {
             return Err(Failure::Failed(format!(
-                "{} is there already, and another: --force replaces it, --out names another folder",
+                "{} is there already and differs: --force replaces it, --out names another folder",
                 path.display()
             )));
         }

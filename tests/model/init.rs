@@ -80,7 +80,7 @@ fn replaces_nothing() -> Result<(), Failed> {
     std::fs::write(&manifest, &edited)?;
     let (code, out, err) = init(&home, &["network.onnx"])?;
     assert_eq!((code, out.as_str()), (Some(1), ""));
-    assert!(err.contains("network/manifest.toml is there already") && err.contains("--force"), "{err}");
+    assert!(err.contains("network/manifest.toml is there already and differs") && err.contains("--force"), "{err}");
     assert_eq!(std::fs::read_to_string(&manifest)?, edited, "and is left alone");
     let (code, out, _) = init(&home, &["network.onnx", "--force"])?;
     assert_eq!((code, out.lines().next()), (Some(0), Some("network: wrote manifest.toml")));

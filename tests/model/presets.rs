@@ -97,7 +97,7 @@ const NETWORKS: &[Network] = &[
         manifest: |manifest| {
             manifest.input.shape == [1, 3, 28, 28] && manifest.output.kind == OutputKind::MultiLabelProbabilities
         },
-        found: &["made by Sigmoid", "a picture may have several labels", "4 labels in labels of the metadata"],
+        found: &["made by Sigmoid: each is a probability of its own, so a picture may have several labels", "4 labels in labels of the metadata"],
         guessed: &["Resize(32), CenterCrop(28)", "threshold"],
     },
 ];
@@ -134,6 +134,7 @@ fn answers(network: &Network) -> Result<(), Failed> {
     let manifest = &draft.manifest;
     assert_eq!((draft.preset, draft.problem.as_deref()), (network.preset, None));
     assert_eq!(manifest.labels, network.labels);
+    assert_eq!(manifest.name, network.name, "which is the folder's: network.onnx says nothing");
     assert!((network.manifest)(manifest), "{manifest:#?}");
     for (said, parts) in [(&draft.found, network.found), (&draft.guessed, network.guessed)] {
         let mut rest = said.iter();

@@ -95,7 +95,7 @@ impl Draft {
             preprocess,
             output: Output { kind, outlier: None, thresholds: Default::default() },
         };
-        said.guessed.push(format!("the threshold: below {:?} a picture is unsure", manifest.threshold));
+        said.guessed(format_args!("threshold {:?}, below which a picture is unsure", manifest.threshold));
         let Said { found, guessed } = said;
         let problem = Model::new(manifest.clone(), &bytes, onnx).err().map(|error| error.to_string());
         Ok(Draft { manifest, preset, found, guessed, problem, onnx: onnx.to_owned(), bytes })
@@ -145,7 +145,9 @@ fn the_input(graph: &Graph) -> Result<Port, String> {
     let files: Vec<&str> = graph.external_files().into_iter().collect();
     if !files.is_empty() {
         let files = files.join(", ");
-        return Err(format!("keeps its weights in {files}: export it to one file with its weights inside"));
+        return Err(format!(
+            "keeps its weights in {files}. To one file: onnx.save(onnx.load(\"IN.onnx\"), \"OUT.onnx\") in Python"
+        ));
     }
     let mut inputs = graph.inputs();
     match (inputs.pop(), inputs.len()) {
@@ -171,12 +173,8 @@ fn geometry(graph: &Graph, port: &Port, preset: Option<Preset>, said: &mut Said)
         return Err(format!("takes {port}: a picture has four sides here, batch, channels, height and width"));
     }
     said.found(format_args!("input {port}"));
-    match shape.first() {
-        Some(Side::Fixed(1)) => {}
-        Some(Side::Fixed(batch)) => {
-            return Err(format!("takes {batch} pictures at once: export it with a batch of 1 or a dynamic one"));
-        }
-        _ => said.found("the batch is dynamic: 1 picture at a time"),
+    if let Some(Side::Fixed(batch @ 2..)) = shape.first() {
+        return Err(format!("takes {batch} pictures at once: export it with a batch of 1 or a dynamic one"));
     }
     let side = |at: usize| fixed(shape.get(at));
     let channels = |at: usize| side(at).filter(|side| *side == 1 || *side == 3);

@@ -1,5 +1,6 @@
 //! Where a network is, and where its model's folder is to be.
 
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -8,6 +9,10 @@ use crate::classifier::manifest::ONNX_FILE;
 
 /// Networks that are named where it is not clear which one is meant.
 const NAMED: usize = 5;
+/// What exporters and people call any network, or its folder.
+const ANY_NETWORK: [&str; 8] = ["model", "network", "net", "best", "last", "weights", "onnx", "export"];
+/// Above the file, that may have a telling name.
+const FOLDERS: usize = 2;
 
 /// The file itself; of a folder the network in it.
 ///
@@ -59,22 +64,27 @@ fn parent(onnx: &Path) -> &Path {
     onnx.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Of the file, or of its folder where that says more.
+/// Of the file, or of the folders above it where that says more.
 pub(super) fn name(onnx: &Path) -> String {
-    let part = |path: Option<&std::ffi::OsStr>| path.map(|part| part.to_string_lossy().to_lowercase()).unwrap_or_default();
-    let stem = part(onnx.file_stem());
-    let folder = std::path::absolute(parent(onnx)).ok();
-    let folder = part(folder.as_deref().and_then(Path::file_name));
-    let name = if stem == "model" && !folder.is_empty() { folder } else { stem };
-    let plain: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-    let parts: Vec<&str> = plain.split('-').filter(|part| !part.is_empty()).collect();
-    if parts.is_empty() { "model".into() } else { parts.join("-") }
+    let onnx = std::path::absolute(onnx).unwrap_or_else(|_| onnx.to_owned());
+    let folders = onnx.ancestors().skip(1).take(FOLDERS).filter_map(Path::file_name);
+    let mut names = onnx.file_stem().into_iter().chain(folders).map(plain);
+    let telling = names.find(|name| !name.is_empty() && !ANY_NETWORK.contains(&name.as_str()));
+    telling.unwrap_or_else(|| "model".into())
+}
+
+/// As a manifest has it.
+fn plain(name: &OsStr) -> String {
+    let lower = name.to_string_lossy().to_lowercase();
+    let plain: String = lower.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    plain.split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")
 }
 
 /// Where a model's folder is to be for this file, unless somebody says it.
 pub fn folder_for(onnx: &Path) -> PathBuf {
-    match onnx.file_name() {
-        Some(file) if file == ONNX_FILE => parent(onnx).to_owned(),
-        _ => onnx.with_file_name(name(onnx)),
+    match onnx.file_name().zip(onnx.file_stem()) {
+        Some((file, _)) if file == ONNX_FILE => parent(onnx).to_owned(),
+        Some((_, stem)) if !plain(stem).is_empty() => onnx.with_file_name(plain(stem)),
+        _ => onnx.with_file_name("model"),
     }
 }

@@ -131,16 +131,21 @@ pub(super) fn guess(
     let from_keras = ["tf2onnx", "keras", "onnxmltools"].iter().any(|name| producer.to_lowercase().contains(name));
     let side = graph.inputs().first().and_then(|input| input.shape.as_ref()?.get(2).cloned());
     let small = super::fixed(side.as_ref()).is_some_and(|side| side <= LARGEST_MNIST);
+    let of_config = neighbours.config.as_ref().is_some_and(|config| config["id2label"].is_object());
     let (preset, sign) = if metadata("names").is_some() && metadata("task").is_some_and(|task| task == "classify") {
         (Preset::Ultralytics, "names and task classify in the metadata")
     } else if neighbours.preprocessor.is_some() {
         (Preset::HuggingFace, PREPROCESSOR)
-    } else if neighbours.config.as_ref().is_some_and(|config| config["id2label"].is_object()) {
-        (Preset::HuggingFace, "config.json with id2label")
+    } else if of_config {
+        (Preset::HuggingFace, "id2label in config.json")
     } else if channels == 1 && small {
-        (Preset::Mnist, "a small grey input")
-    } else if from_keras || layout == Layout::Nhwc {
-        (Preset::Keras, "channels that stand last, or an exporter of Keras")
+        said.guessed("preset mnist, since the input is small and grey: --preset names another");
+        return Preset::Mnist;
+    } else if from_keras {
+        (Preset::Keras, "what wrote the file")
+    } else if layout == Layout::Nhwc {
+        said.guessed("preset keras, since channels stand last: --preset names another");
+        return Preset::Keras;
     } else {
         said.guessed("preset torchvision, since nothing says another: --preset names one");
         return Preset::Torchvision;

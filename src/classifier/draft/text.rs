@@ -30,8 +30,10 @@ pub(super) fn manifest(draft: &Draft) -> String {
     line(&mut text, "\n[input]");
     field(&mut text, "layout", &toml(&input.layout), "NCHW or NHWC: batch, channels, height, width");
     field(&mut text, "shape", &list(input.shape), "in that order; 1 channel is grey, 3 are colours");
-    if input.order == ChannelOrder::Bgr {
-        field(&mut text, "order", &toml(&input.order), "of the channels, and of mean and std: blue first");
+    match input.order {
+        ChannelOrder::Bgr => field(&mut text, "order", "\"bgr\"", "of the channels, and of mean and std: blue first"),
+        ChannelOrder::Rgb if input.dimensions().0 == 1 => {}
+        ChannelOrder::Rgb => field(&mut text, "order", "\"rgb\"", "\"bgr\" if it was trained on what OpenCV reads"),
     }
     line(&mut text, "\n[preprocess]");
     match preprocess {
