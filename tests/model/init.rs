@@ -47,7 +47,8 @@ fn says() -> Result<(), Failed> {
     let lines: Vec<&str> = out.lines().collect();
     assert_eq!(lines.first(), Some(&"'my fish/network': wrote model.onnx, manifest.toml"));
     assert_eq!(lines.last().map(|line| line.trim()), Some("spotter model check 'my fish/network'"));
-    for part in ["found    5 labels in labels.txt: tench, great white shark, cock, …", "guessed  preset torchvision, "] {
+    for part in ["found    5 labels in labels.txt: tench, great white shark, cock, …", "guessed  preset torchvision, "]
+    {
         assert!(lines.iter().any(|line| line.starts_with(part)), "no {part:?} in {out}");
     }
     let folder = home.path().join("my fish/network");

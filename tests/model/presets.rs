@@ -50,7 +50,12 @@ const NETWORKS: &[Network] = &[
                 && manifest.output.kind == OutputKind::Logits
                 && resizes(manifest, Mode::CentreCrop, Some(256), Filter::Bilinear, 3)
         },
-        found: &["pytorch", "input \"input\" float32 [batch_size, 3, 224, 224]", "made by Gemm", "5 labels in labels.txt"],
+        found: &[
+            "pytorch",
+            "input \"input\" float32 [batch_size, 3, 224, 224]",
+            "made by Gemm",
+            "5 labels in labels.txt",
+        ],
         guessed: &["preset torchvision, since nothing says another", "Resize(256), CenterCrop(224)", "threshold"],
     },
     Network {
@@ -62,7 +67,12 @@ const NETWORKS: &[Network] = &[
                 && manifest.output.kind == OutputKind::Logits
                 && resizes(manifest, Mode::Stretch, None, Filter::Bicubic, 3)
         },
-        found: &["first convolution takes 3 channels", "by preprocessor_config.json", "32 x 32 pixels", "id2label of config.json"],
+        found: &[
+            "first convolution takes 3 channels",
+            "by preprocessor_config.json",
+            "32 x 32 pixels",
+            "id2label of config.json",
+        ],
         guessed: &["(NCHW)", "threshold"],
     },
     Network {
@@ -97,7 +107,10 @@ const NETWORKS: &[Network] = &[
         manifest: |manifest| {
             manifest.input.shape == [1, 3, 28, 28] && manifest.output.kind == OutputKind::MultiLabelProbabilities
         },
-        found: &["made by Sigmoid: each is a probability of its own, so a picture may have several labels", "4 labels in labels of the metadata"],
+        found: &[
+            "made by Sigmoid: each is a probability of its own, so a picture may have several labels",
+            "4 labels in labels of the metadata",
+        ],
         guessed: &["Resize(32), CenterCrop(28)", "threshold"],
     },
 ];
@@ -147,7 +160,8 @@ fn answers(network: &Network) -> Result<(), Failed> {
     let folder = written(&draft)?;
     let model = Model::from_folder(folder.path())?;
     assert_eq!(model.manifest(), manifest);
-    let expected: BTreeMap<String, Vec<f32>> = serde_json::from_slice(&std::fs::read(presets().join("expected.json"))?)?;
+    let expected: BTreeMap<String, Vec<f32>> =
+        serde_json::from_slice(&std::fs::read(presets().join("expected.json"))?)?;
     let theirs = expected.get(network.name).ok_or("no answers: run presets.py")?;
     let ours = outputs(&model, &presets().join("picture.png"))?;
     assert_eq!(ours.len(), theirs.len());

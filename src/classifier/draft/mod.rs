@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use tract_onnx::prelude::{Framework, IntoTValue, Tensor as Input4, TractResult, tvec};
 
 use super::graph::{Graph, Port, Side};
-use super::manifest::{Input, MANIFEST_FILE, ONNX_FILE, Layout, Manifest, Output, OutputKind};
+use super::manifest::{Input, Layout, MANIFEST_FILE, Manifest, ONNX_FILE, Output, OutputKind};
 use super::{Model, ModelError, runnable};
 use crate::encoding::hex;
 use neighbours::Neighbours;
@@ -57,7 +57,9 @@ impl Draft {
         let no_use = |problem: String| ModelError::Network { network: onnx.display().to_string(), problem };
         let bytes = std::fs::read(onnx).map_err(|error| no_use(place::unreadable(onnx, &error)))?;
         let graph = Graph::read(&bytes).map_err(|error| {
-            no_use(format!("is no ONNX file ({error}). Export the network to one file with its weights inside, opset 9 to 18"))
+            no_use(format!(
+                "is no ONNX file ({error}). Export the network to one file with its weights inside, opset 9 to 18"
+            ))
         })?;
         let neighbours = Neighbours::of(onnx, labels).map_err(no_use)?;
         let mut said = Said::default();
@@ -262,17 +264,18 @@ fn output_kind(graph: &Graph, neighbours: &Neighbours, on_zeros: &[f32], said: &
     let port = graph.outputs().first().map(Port::to_string).unwrap_or_default();
     let last = graph.last_operator().unwrap_or("nothing that is known");
     let sum: f32 = on_zeros.iter().sum();
-    let one = on_zeros.len() > 1
-        && on_zeros.iter().all(|output| (0.0..=1.0).contains(output))
-        && (sum - 1.0).abs() < 1e-3;
+    let one =
+        on_zeros.len() > 1 && on_zeros.iter().all(|output| (0.0..=1.0).contains(output)) && (sum - 1.0).abs() < 1e-3;
     let (kind, because) = match last {
         "Softmax" => (OutputKind::Probabilities, "they are probabilities"),
-        "Sigmoid" => {
-            (OutputKind::MultiLabelProbabilities, "each is a probability of its own, so a picture may have several labels")
-        }
-        _ if neighbours.says_multi_label() => {
-            (OutputKind::MultiLabelLogits, "and config.json says multi_label_classification: a sigmoid each is to be done")
-        }
+        "Sigmoid" => (
+            OutputKind::MultiLabelProbabilities,
+            "each is a probability of its own, so a picture may have several labels",
+        ),
+        _ if neighbours.says_multi_label() => (
+            OutputKind::MultiLabelLogits,
+            "and config.json says multi_label_classification: a sigmoid each is to be done",
+        ),
         _ if one => (OutputKind::Probabilities, "but they sum to 1: they are probabilities"),
         _ => (OutputKind::Logits, "softmax is still to be done"),
     };

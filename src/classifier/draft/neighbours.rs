@@ -66,7 +66,9 @@ impl Neighbours {
         };
         let listed = match labels {
             Some(path) => Some(Listed::read(path)?),
-            None => LABEL_FILES.iter().find_map(|name| found(&folders, name)).map(|path| Listed::read(&path)).transpose()?,
+            None => {
+                LABEL_FILES.iter().find_map(|name| found(&folders, name)).map(|path| Listed::read(&path)).transpose()?
+            }
         };
         Ok(Neighbours { config: json(CONFIG)?, preprocessor: json(PREPROCESSOR)?, listed, named: labels.is_some() })
     }
@@ -105,9 +107,10 @@ impl Neighbours {
             let (_, text) = graph.metadata().find(|(name, _)| name == key)?;
             Some((format!("{key} of the metadata"), parsed(text)?))
         });
-        let config = self.config.as_ref().and_then(|config| {
-            Some((format!("id2label of {CONFIG}"), numbered(config["id2label"].as_object()?)?))
-        });
+        let config = self
+            .config
+            .as_ref()
+            .and_then(|config| Some((format!("id2label of {CONFIG}"), numbered(config["id2label"].as_object()?)?)));
         let listed = self.listed.iter().map(|Listed { file, labels }| (file.clone(), labels.clone()));
         // What a person says goes before what is found.
         let named = listed.clone().filter(|_| self.named);
@@ -119,7 +122,11 @@ impl Neighbours {
                     said.found(format_args!("{} in {source}: {}", counted(classes, "label"), first_ones(&labels)));
                     return Ok(labels);
                 }
-                None => format!("{source} has {}, and there are {}", counted(labels.len(), "label"), counted(classes, "output")),
+                None => format!(
+                    "{source} has {}, and there are {}",
+                    counted(labels.len(), "label"),
+                    counted(classes, "output")
+                ),
             };
             if self.named {
                 return Err(problem);

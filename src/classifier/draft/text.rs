@@ -38,7 +38,12 @@ pub(super) fn manifest(draft: &Draft) -> String {
     line(&mut text, "\n[preprocess]");
     match preprocess {
         Preprocess::Ink { fit, mean, std } => {
-            field(&mut text, "kind", "\"ink\"", "one drawn character, found, fitted and centred; then (ink - mean) / std");
+            field(
+                &mut text,
+                "kind",
+                "\"ink\"",
+                "one drawn character, found, fitted and centred; then (ink - mean) / std",
+            );
             field(&mut text, "fit", &toml(fit), "pixels of the ink's longer side");
             numbers(&mut text, mean, std);
         }
