@@ -139,7 +139,7 @@ impl Neighbours {
         }
         let labels: Vec<String> = (0..classes).map(|class| format!("class-{class}")).collect();
         said.guessed(format_args!(
-            "names for {}, which nothing says: {}. --labels FILE has the true ones",
+            "names of {} ({}), which nothing says: --labels FILE has the true ones",
             counted(classes, "output"),
             first_ones(&labels)
         ));
