@@ -34,7 +34,7 @@ const PICTURES: [(&str, f32, Ground); 6] = [
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let how = Preprocess::Ink { fit: 20 };
+    let how = Preprocess::Ink { fit: 20, mean: Vec::new(), std: Vec::new() };
     println!("{WIDTH} x {HEIGHT}, {ROUNDS} rounds, each picture decoded and preprocessed in turns; medians (slowest tenth)");
     println!("{:32} {:>22} {:>22} {:>8}", "picture", "decode JPEG", "preprocess", "share");
     for (name, size, ground) in PICTURES {

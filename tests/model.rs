@@ -1,7 +1,9 @@
 //! The model's proofs: another engine's logits, MNIST's test set by the whole path, and folders that replace it.
 
 mod folder;
+mod init;
 mod mnist;
+mod presets;
 mod resize;
 
 use libtest_mimic::{Failed, Trial};
@@ -23,6 +25,8 @@ pub fn trials() -> Vec<Trial> {
         needs("model: MNIST's 10,000 test pictures by the whole path", mnist::test_set(), mnist::whole_path),
     ];
     trials.extend(folder::trials());
+    trials.extend(init::trials());
+    trials.extend(presets::trials());
     trials.extend(resize::trials());
     trials
 }

@@ -281,26 +281,34 @@ impl Manifest {
         let (channels, height, width) = self.input.dimensions();
         match &self.preprocess {
             Preprocess::Ink { .. } if channels != 1 => Some("preprocess \"ink\" needs an input of one channel".into()),
-            Preprocess::Ink { fit } if *fit == 0 || *fit > height.min(width) => {
+            Preprocess::Ink { fit, .. } if *fit == 0 || *fit > height.min(width) => {
                 Some(format!("preprocess.fit {fit} must be from 1 to the input's shorter side"))
             }
-            Preprocess::Ink { .. } => None,
+            Preprocess::Ink { mean, std, .. } => problem_of_numbers(mean, std, channels),
             Preprocess::Resize(resize) => problem_of_resize(resize, channels, height.max(width)),
         }
     }
 }
 
-fn problem_of_resize(resize: &Resize, channels: usize, longer: usize) -> Option<String> {
-    let Resize { mode, shorter_side, pad, scale, mean, std, .. } = resize;
+fn problem_of_numbers(mean: &[f32], std: &[f32], channels: usize) -> Option<String> {
     let counted = |values: &[f32]| values.is_empty() || values.len() == channels;
     if !counted(mean) || !counted(std) {
-        return Some(format!("preprocess.mean and preprocess.std must have {channels} numbers each, or none"));
+        let each = if channels == 1 { "one number".into() } else { format!("{channels} numbers") };
+        return Some(format!("preprocess.mean and preprocess.std must have {each} each, or none"));
     }
-    if !mean.iter().chain(std).all(|value| value.is_finite()) || !scale.is_finite() || *scale == 0.0 {
-        return Some("preprocess.mean, preprocess.std and preprocess.scale must be finite, and scale not 0".into());
+    if !mean.iter().chain(std).all(|value| value.is_finite()) {
+        return Some("preprocess.mean and preprocess.std must be finite".into());
     }
-    if std.contains(&0.0) {
-        return Some("preprocess.std must not be 0".into());
+    std.contains(&0.0).then(|| "preprocess.std must not be 0".into())
+}
+
+fn problem_of_resize(resize: &Resize, channels: usize, longer: usize) -> Option<String> {
+    let Resize { mode, shorter_side, pad, scale, mean, std, .. } = resize;
+    if let Some(problem) = problem_of_numbers(mean, std, channels) {
+        return Some(problem);
+    }
+    if !scale.is_finite() || *scale == 0.0 {
+        return Some(format!("preprocess.scale {scale} must be finite and not 0"));
     }
     match (mode, shorter_side) {
         (Mode::CentreCrop, Some(side)) if !(longer..=2 * LARGEST_SIDE).contains(side) => Some(format!(

@@ -20,7 +20,7 @@ use tract_onnx::prelude::*;
 
 pub use doubt::Doubt;
 #[cfg(feature = "cli")]
-pub use draft::{Draft, Preset, folder_for};
+pub use draft::{Draft, Preset, folder_for, network_in};
 pub use error::ModelError;
 #[cfg(feature = "cli")]
 pub use graph::{Graph, NoGraph, Port, Side};

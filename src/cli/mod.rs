@@ -54,6 +54,7 @@ const EXAMPLES: &str = "Examples:
   spotter watch                          records as they come
   spotter correct s3://pictures/7.png 1  what it shows in truth; stats count it
   spotter invoke events/s3.json --dry-run
+  spotter model init resnet.onnx         a first manifest for a network of your own
   spotter worker --queue pictures        classify what an SQS queue announces
 
 Exit codes: 0 done, 1 failed or no such record, 2 usage.";

@@ -181,7 +181,8 @@ impl Journey {
         let took = started.elapsed();
         match read {
             Ok(reading) => {
-                self.step("classify", took, None, None);
+                let several = model.manifest().output.is_multi_label();
+                self.step("classify", took, several.then(|| "each class by itself: several may hold".into()), None);
                 if let Some(step) = self.steps.last_mut() {
                     step.classes = Some(model.confidences(&reading.logits));
                 }

@@ -26,10 +26,16 @@ pub use stage::{Stage, stages};
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Preprocess {
     /// For drawn characters: the ink is found under uneven light, dark on light or light on dark, cropped, fitted
-    /// into a square of `fit` pixels keeping its shape, and centred by mass. Input: ink 1, paper 0.
+    /// into a square of `fit` pixels keeping its shape, and centred by mass. Then `(pixel - mean) / std`, ink 1, paper 0.
     Ink {
         /// Pixels of the longer side of the ink, as MNIST's 20.
         fit: usize,
+        /// One number, as PyTorch's example for MNIST has 0.1307; none is 0.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        mean: Vec<f32>,
+        /// One number, as PyTorch's example for MNIST has 0.3081; none is 1.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        std: Vec<f32>,
     },
     /// For photographs: the whole picture, or its middle.
     Resize(Resize),
@@ -72,7 +78,10 @@ pub fn prepare(picture: &Picture, how: &Preprocess, height: usize, width: usize)
 /// The first half of [`prepare`]: what of `picture` the model is to see.
 pub fn find<'a>(picture: &'a Picture, how: &'a Preprocess, height: usize, width: usize) -> Found<'a> {
     let part = match how {
-        Preprocess::Ink { fit } => Part::Ink { ink: ink::find(picture, *fit, height, width, &mut |_, _| ()), fit: *fit },
+        Preprocess::Ink { fit, mean, std } => {
+            let ink = ink::find(picture, *fit, height, width, &mut |_, _| ());
+            Part::Ink { ink, fit: *fit, mean, std }
+        }
         Preprocess::Resize(resize) => Part::Whole(resize),
     };
     let several = matches!(&part, Part::Ink { ink: Ink::Found(character), .. } if character.several);
@@ -91,7 +100,7 @@ pub struct Found<'a> {
 }
 
 enum Part<'a> {
-    Ink { ink: Ink, fit: usize },
+    Ink { ink: Ink, fit: usize, mean: &'a [f32], std: &'a [f32] },
     Whole(&'a Resize),
 }
 
@@ -122,7 +131,9 @@ impl Found<'_> {
         let Found { picture, part, several, order, height, width } = self;
         let channels = picture.channels.count();
         let (seen, scale, mean, std) = match part {
-            Part::Ink { ink, fit } => (fitted::fitted(ink, fit, height, width, &mut |_, _| ()), 1.0 / 255.0, &[][..], &[][..]),
+            Part::Ink { ink, fit, mean, std } => {
+                (fitted::fitted(ink, fit, height, width, &mut |_, _| ()), 1.0 / 255.0, mean, std)
+            }
             Part::Whole(resize) => (resize.pixels(picture, height, width), resize.scale, &*resize.mean, &*resize.std),
         };
         let pixels = height * width;

@@ -24,7 +24,7 @@ pub fn stages(picture: &Picture, how: &Preprocess, height: usize, width: usize) 
         stages.push(Stage { name, picture: Picture { width, height, channels: Channels::Luma, pixels: values.clone() } });
     };
     let pixels = match how {
-        Preprocess::Ink { fit } => {
+        Preprocess::Ink { fit, .. } => {
             let ink = ink::find(picture, *fit, height, width, &mut watch);
             fitted::fitted(ink, *fit, height, width, &mut watch)
         }

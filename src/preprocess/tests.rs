@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::decode::{Channels, Picture};
 
-const INK: Preprocess = Preprocess::Ink { fit: 20 };
+const INK: Preprocess = Preprocess::Ink { fit: 20, mean: Vec::new(), std: Vec::new() };
 
 fn luma(width: u32, height: u32, pixels: Vec<u8>) -> Picture {
     Picture { width, height, channels: Channels::Luma, pixels }
@@ -290,4 +290,16 @@ fn the_last_stage_is_what_the_model_sees() {
     let of_all = stages(&ruled, &whole, 20, 30);
     assert_eq!(of_all.iter().map(|stage| stage.name).collect::<Vec<_>>(), ["picture", "seen"]);
     assert_eq!(of_all[1].picture.pixels, prepare(&ruled, &whole, 20, 30).seen);
+}
+
+#[test]
+fn ink_is_normalised_as_the_network_was_trained() {
+    let picture = drawn(200, 100.0, 60.0, 50.0, 10, 240);
+    let plain = prepare(&picture, &INK, 28, 28);
+    let how = Preprocess::Ink { fit: 20, mean: vec![0.1307], std: vec![0.3081] };
+    let normalised = prepare(&picture, &how, 28, 28);
+    assert_eq!(normalised.seen, plain.seen, "people see the ink");
+    for (value, ink) in normalised.tensor.values.iter().zip(&plain.tensor.values) {
+        assert!((value * 0.3081 + 0.1307 - ink).abs() < 1e-6, "{value} of {ink}");
+    }
 }

@@ -183,9 +183,14 @@ const BROKEN: &[Broken] = &[
         says: &["preprocess.fit 29 must be from 1 to the input's shorter side"],
     },
     Broken {
+        what: "ink with a mean of three channels",
+        breaks: |folder| folder.preprocess("kind = \"ink\"\nfit = 20\nmean = [0.485, 0.456, 0.406]"),
+        says: &["preprocess.mean and preprocess.std must have one number each, or none"],
+    },
+    Broken {
         what: "a mean a channel too many",
         breaks: |folder| folder.resize("mean = [0, 0, 0]\nstd = [1]"),
-        says: &["preprocess.mean and preprocess.std must have 1 numbers each, or none"],
+        says: &["preprocess.mean and preprocess.std must have one number each, or none"],
     },
     Broken {
         what: "a standard deviation of nothing",
@@ -195,7 +200,7 @@ const BROKEN: &[Broken] = &[
     Broken {
         what: "a scale of nothing",
         breaks: |folder| folder.resize("scale = 0"),
-        says: &["preprocess.mean, preprocess.std and preprocess.scale must be finite, and scale not 0"],
+        says: &["preprocess.scale 0 must be finite and not 0"],
     },
     Broken {
         what: "a crop that is larger than what it is cut from",

@@ -1,7 +1,8 @@
-//! A first manifest for a network: what its file and the files beside it say, and what has to be assumed.
+//! A first manifest for a network: what its file and the files beside it say, and what has to be guessed.
 
 mod begins;
 mod neighbours;
+mod place;
 mod preset;
 mod text;
 
@@ -13,16 +14,18 @@ use sha2::{Digest, Sha256};
 use tract_onnx::prelude::{Framework, IntoTValue, Tensor as Input4, TractResult, tvec};
 
 use super::graph::{Graph, Port, Side};
-use super::manifest::{self, Input, Layout, Manifest, Output, OutputKind};
+use super::manifest::{Input, Layout, MANIFEST_FILE, Manifest, ONNX_FILE, Output, OutputKind};
 use super::{Model, ModelError, runnable};
 use crate::encoding::hex;
 use neighbours::Neighbours;
+pub use place::{folder_for, network_in};
 pub use preset::Preset;
 
 /// What a side is taken for that neither the file nor its neighbours say: most networks for photographs have it.
 const USUAL_SIDE: usize = 224;
 /// More labels than these go into a file of their own.
 const INLINE_LABELS: usize = 20;
+const LABELS_FILE: &str = "labels.txt";
 
 /// A manifest that can be written, and what there is to say of it, a sentence each.
 #[derive(Debug)]
@@ -30,10 +33,11 @@ pub struct Draft {
     pub manifest: Manifest,
     pub preset: Preset,
     pub found: Vec<String>,
-    pub assumed: Vec<String>,
+    pub guessed: Vec<String>,
     /// Why the network cannot be used as it is, with this manifest.
     pub problem: Option<String>,
     onnx: PathBuf,
+    bytes: Vec<u8>,
 }
 
 /// The network's sides before its neighbours were asked: `None` where it takes any.
@@ -45,15 +49,19 @@ struct Geometry {
 }
 
 impl Draft {
-    /// Of an ONNX file anywhere; `preset` where it is not to be guessed.
+    /// Of an ONNX file anywhere; `preset` and a file of labels where they are not to be guessed.
     ///
     /// # Errors
     /// What is no network of pictures to classes, or cannot be read.
-    pub fn of(onnx: &Path, preset: Option<Preset>) -> Result<Draft, ModelError> {
-        let bytes = std::fs::read(onnx).map_err(|error| ModelError::Unreadable { path: onnx.to_owned(), error })?;
+    pub fn of(onnx: &Path, preset: Option<Preset>, labels: Option<&Path>) -> Result<Draft, ModelError> {
         let no_use = |problem: String| ModelError::Network { network: onnx.display().to_string(), problem };
-        let graph = Graph::read(&bytes).map_err(|error| no_use(format!("is no ONNX file ({error})")))?;
-        let neighbours = Neighbours::of(onnx).map_err(no_use)?;
+        let bytes = std::fs::read(onnx).map_err(|error| no_use(place::unreadable(onnx, &error)))?;
+        let graph = Graph::read(&bytes).map_err(|error| {
+            no_use(format!(
+                "is no ONNX file ({error}). Export the network to one file with its weights inside, opset 9 to 18"
+            ))
+        })?;
+        let neighbours = Neighbours::of(onnx, labels).map_err(no_use)?;
         let mut said = Said::default();
         said.file(&graph);
 
@@ -77,9 +85,9 @@ impl Draft {
             Ok(outputs) => outputs.len(),
             Err(problem) => classes(&graph).ok_or_else(|| no_use(format!("cannot be run: {problem}")))?,
         };
-        let labels = neighbours.labels(&graph, classes, preset, &mut said);
+        let labels = neighbours.labels(&graph, classes, preset, &mut said).map_err(no_use)?;
         let manifest = Manifest {
-            name: name(onnx),
+            name: place::name(onnx),
             version: 1,
             sha256: hex(&Sha256::digest(&bytes)),
             threshold: if preset == Preset::Mnist { 0.8 } else { 0.5 },
@@ -89,21 +97,26 @@ impl Draft {
             preprocess,
             output: Output { kind, outlier: None, thresholds: Default::default() },
         };
-        said.assumed.push(format!("the threshold: below {:?} a picture is unsure", manifest.threshold));
-        let Said { found, assumed } = said;
+        said.guessed(format_args!("threshold {:?}, below which a picture is unsure", manifest.threshold));
+        let Said { found, guessed } = said;
         let problem = Model::new(manifest.clone(), &bytes, onnx).err().map(|error| error.to_string());
-        Ok(Draft { manifest, preset, found, assumed, problem, onnx: onnx.to_owned() })
+        Ok(Draft { manifest, preset, found, guessed, problem, onnx: onnx.to_owned(), bytes })
     }
 
-    /// `manifest.toml`, with comments.
-    pub fn manifest_toml(&self) -> String {
-        text::manifest(self)
+    /// Names and contents of a model's folder, the manifest last: a folder that has one is whole.
+    pub fn files(&self) -> Vec<(&'static str, Vec<u8>)> {
+        let mut files = vec![(ONNX_FILE, self.bytes.clone())];
+        if self.has_labels_txt() {
+            let lines: String = self.manifest.labels.iter().map(|label| format!("{label}\n")).collect();
+            files.push((LABELS_FILE, lines.into_bytes()));
+        }
+        files.push((MANIFEST_FILE, text::manifest(self).into_bytes()));
+        files
     }
 
-    /// `labels.txt`, where there are too many labels for the manifest.
-    pub fn labels_txt(&self) -> Option<String> {
-        let labels = &self.manifest.labels;
-        (labels.len() > INLINE_LABELS).then(|| labels.iter().map(|label| format!("{label}\n")).collect())
+    /// Whether there are too many labels for the manifest.
+    fn has_labels_txt(&self) -> bool {
+        self.manifest.labels.len() > INLINE_LABELS
     }
 }
 
@@ -111,7 +124,7 @@ impl Draft {
 #[derive(Default)]
 struct Said {
     found: Vec<String>,
-    assumed: Vec<String>,
+    guessed: Vec<String>,
 }
 
 impl Said {
@@ -119,8 +132,8 @@ impl Said {
         self.found.push(what.to_string());
     }
 
-    fn assumed(&mut self, what: impl fmt::Display) {
-        self.assumed.push(what.to_string());
+    fn guessed(&mut self, what: impl fmt::Display) {
+        self.guessed.push(what.to_string());
     }
 
     fn file(&mut self, graph: &Graph) {
@@ -134,7 +147,9 @@ fn the_input(graph: &Graph) -> Result<Port, String> {
     let files: Vec<&str> = graph.external_files().into_iter().collect();
     if !files.is_empty() {
         let files = files.join(", ");
-        return Err(format!("keeps its weights in {files}: export it to one file with its weights inside"));
+        return Err(format!(
+            "keeps its weights in {files}. To one file: onnx.save(onnx.load(\"IN.onnx\"), \"OUT.onnx\") in Python"
+        ));
     }
     let mut inputs = graph.inputs();
     match (inputs.pop(), inputs.len()) {
@@ -160,12 +175,8 @@ fn geometry(graph: &Graph, port: &Port, preset: Option<Preset>, said: &mut Said)
         return Err(format!("takes {port}: a picture has four sides here, batch, channels, height and width"));
     }
     said.found(format_args!("input {port}"));
-    match shape.first() {
-        Some(Side::Fixed(1)) => {}
-        Some(Side::Fixed(batch)) => {
-            return Err(format!("takes {batch} pictures at once: export it with a batch of 1 or a dynamic one"));
-        }
-        _ => said.found("the batch is dynamic: 1 picture at a time"),
+    if let Some(Side::Fixed(batch @ 2..)) = shape.first() {
+        return Err(format!("takes {batch} pictures at once: export it with a batch of 1 or a dynamic one"));
     }
     let side = |at: usize| fixed(shape.get(at));
     let channels = |at: usize| side(at).filter(|side| *side == 1 || *side == 3);
@@ -173,7 +184,7 @@ fn geometry(graph: &Graph, port: &Port, preset: Option<Preset>, said: &mut Said)
         (Some(first), None) => (Layout::Nchw, first),
         (None, Some(last)) => (Layout::Nhwc, last),
         (Some(first), Some(last)) => {
-            said.assumed(format_args!("channels stand first ({first}), not last ({last})"));
+            said.guessed(format_args!("channels stand first ({first}), not last ({last})"));
             (Layout::Nchw, first)
         }
         (None, None) => match (side(1), side(3)) {
@@ -194,7 +205,7 @@ fn unknown_channels(graph: &Graph, input: &str, preset: Option<Preset>, said: &m
         }
         (false, Some(Preset::Keras)) => Layout::Nhwc,
         (false, _) => {
-            said.assumed("channels stand before height and width (NCHW)");
+            said.guessed("channels stand before height and width (NCHW)");
             Layout::Nchw
         }
     };
@@ -204,7 +215,7 @@ fn unknown_channels(graph: &Graph, input: &str, preset: Option<Preset>, said: &m
             (layout, channels)
         }
         _ => {
-            said.assumed("pictures have 3 channels");
+            said.guessed("pictures have 3 channels");
             (layout, 3)
         }
     }
@@ -220,7 +231,7 @@ fn sides(graph: &Graph, neighbours: &Neighbours, geometry: &Geometry, said: &mut
             (height, width)
         }
         None => {
-            said.assumed(format_args!("a dynamic side is {USUAL_SIDE} pixels: the file does not say it"));
+            said.guessed(format_args!("a dynamic side is {USUAL_SIDE} pixels: the file does not say it"));
             (USUAL_SIDE, USUAL_SIDE)
         }
     };
@@ -261,7 +272,7 @@ fn output_kind(graph: &Graph, neighbours: &Neighbours, on_zeros: &[f32], said: &
             OutputKind::MultiLabelProbabilities,
             "each is a probability of its own, so a picture may have several labels",
         ),
-        _ if neighbours.is_multi_label() => (
+        _ if neighbours.says_multi_label() => (
             OutputKind::MultiLabelLogits,
             "and config.json says multi_label_classification: a sigmoid each is to be done",
         ),
@@ -270,29 +281,7 @@ fn output_kind(graph: &Graph, neighbours: &Neighbours, on_zeros: &[f32], said: &
     };
     said.found(format_args!("output {port}, made by {last}: {because}"));
     if graph.outputs().len() > 1 {
-        said.assumed("of several outputs the first has the classes");
+        said.guessed("of several outputs the first has the classes");
     }
     kind
-}
-
-/// Of the file, or of its folder where that says more.
-fn name(onnx: &Path) -> String {
-    let part =
-        |path: Option<&std::ffi::OsStr>| path.map(|part| part.to_string_lossy().to_lowercase()).unwrap_or_default();
-    let stem = part(onnx.file_stem());
-    let folder = onnx.parent().and_then(|folder| std::path::absolute(folder).ok());
-    let folder = part(folder.as_deref().and_then(Path::file_name));
-    let name = if stem == "model" && !folder.is_empty() { folder } else { stem };
-    let plain: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-    let parts: Vec<&str> = plain.split('-').filter(|part| !part.is_empty()).collect();
-    if parts.is_empty() { "model".into() } else { parts.join("-") }
-}
-
-/// Where a model's folder is to be for this file, unless somebody says it.
-pub fn folder_for(onnx: &Path) -> PathBuf {
-    let folder = onnx.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if onnx.file_name().is_some_and(|name| name == manifest::ONNX_FILE) {
-        return folder.to_owned();
-    }
-    folder.join(name(onnx))
 }

@@ -21,13 +21,37 @@ const LABEL_KEYS: [&str; 4] = ["names", "labels", "classes", "class_names"];
 pub(super) struct Neighbours {
     pub(super) config: Option<Value>,
     pub(super) preprocessor: Option<Value>,
-    /// Name of the file, and its labels.
-    listed: Option<(String, Vec<String>)>,
+    listed: Option<Listed>,
+    /// Whether somebody named the file of `listed`.
+    named: bool,
+}
+
+/// A file with one label a line.
+#[derive(Debug, Clone)]
+struct Listed {
+    file: String,
+    labels: Vec<String>,
+}
+
+impl Listed {
+    /// A list or an object of JSON, or one a line.
+    fn read(path: &Path) -> Result<Listed, String> {
+        let said = |error: &dyn std::fmt::Display| format!("its labels in {} cannot be read: {error}", path.display());
+        let text = std::fs::read_to_string(path).map_err(|error| said(&error))?;
+        let text = text.trim_start_matches('\u{feff}').trim_end();
+        let labels = if text.starts_with(['{', '[']) {
+            parsed(text).ok_or_else(|| said(&"it is neither a list of texts nor labels numbered from 0 on"))?
+        } else {
+            text.lines().map(|line| line.trim().to_owned()).collect()
+        };
+        Ok(Listed { file: path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(), labels })
+    }
 }
 
 impl Neighbours {
     /// Of the file's folder; of the one above it too, where it is `onnx`, as optimum makes it.
-    pub(super) fn of(onnx: &Path) -> Result<Neighbours, String> {
+    /// `labels` where somebody names the file that has them.
+    pub(super) fn of(onnx: &Path, labels: Option<&Path>) -> Result<Neighbours, String> {
         let folder = onnx.parent().unwrap_or(Path::new(""));
         let above = folder.parent().filter(|_| folder.file_name().is_some_and(|name| name == "onnx"));
         let folders: Vec<&Path> = [folder].into_iter().chain(above).collect();
@@ -40,15 +64,16 @@ impl Neighbours {
                 serde_json::from_str(&text).map(Some).map_err(|error| said(error.to_string()))
             }
         };
-        let listed = LABEL_FILES.iter().find_map(|name| {
-            let text = std::fs::read_to_string(found(&folders, name)?).ok()?;
-            let lines = text.trim_start_matches('\u{feff}').trim_end().lines();
-            Some(((*name).to_owned(), lines.map(|line| line.trim().to_owned()).collect()))
-        });
-        Ok(Neighbours { config: json(CONFIG)?, preprocessor: json(PREPROCESSOR)?, listed })
+        let listed = match labels {
+            Some(path) => Some(Listed::read(path)?),
+            None => {
+                LABEL_FILES.iter().find_map(|name| found(&folders, name)).map(|path| Listed::read(&path)).transpose()?
+            }
+        };
+        Ok(Neighbours { config: json(CONFIG)?, preprocessor: json(PREPROCESSOR)?, listed, named: labels.is_some() })
     }
 
-    pub(super) fn is_multi_label(&self) -> bool {
+    pub(super) fn says_multi_label(&self) -> bool {
         self.config.as_ref().is_some_and(|config| config["problem_type"] == "multi_label_classification")
     }
 
@@ -68,7 +93,16 @@ impl Neighbours {
     }
 
     /// One a class, made up where nothing says them.
-    pub(super) fn labels(&self, graph: &Graph, classes: usize, preset: Preset, said: &mut Said) -> Vec<String> {
+    ///
+    /// # Errors
+    /// Where those that somebody named are not as many.
+    pub(super) fn labels(
+        &self,
+        graph: &Graph,
+        classes: usize,
+        preset: Preset,
+        said: &mut Said,
+    ) -> Result<Vec<String>, String> {
         let metadata = LABEL_KEYS.iter().filter_map(|key| {
             let (_, text) = graph.metadata().find(|(name, _)| name == key)?;
             Some((format!("{key} of the metadata"), parsed(text)?))
@@ -77,28 +111,44 @@ impl Neighbours {
             .config
             .as_ref()
             .and_then(|config| Some((format!("id2label of {CONFIG}"), numbered(config["id2label"].as_object()?)?)));
-        for (source, labels) in metadata.chain(config).chain(self.listed.clone()) {
+        let listed = self.listed.iter().map(|Listed { file, labels }| (file.clone(), labels.clone()));
+        // What a person says goes before what is found.
+        let named = listed.clone().filter(|_| self.named);
+        for (source, labels) in named.chain(metadata).chain(config).chain(listed) {
             let labels: Vec<String> = labels.into_iter().map(plain).collect();
-            if labels.len() == classes && !labels.iter().any(String::is_empty) {
-                said.found(format_args!("{classes} labels in {source}: {}", first_ones(&labels)));
-                return labels;
+            let problem = match labels.iter().position(String::is_empty) {
+                Some(at) => format!("label {} in {source} is empty", at + 1),
+                None if labels.len() == classes => {
+                    said.found(format_args!("{} in {source}: {}", counted(classes, "label"), first_ones(&labels)));
+                    return Ok(labels);
+                }
+                None => format!(
+                    "{source} has {}, and there are {}",
+                    counted(labels.len(), "label"),
+                    counted(classes, "output")
+                ),
+            };
+            if self.named {
+                return Err(problem);
             }
-            said.assumed(format_args!(
-                "{source} is of another network: {} labels, and there are {classes} outputs",
-                labels.len()
-            ));
+            said.guessed(format_args!("{problem}: not used"));
         }
         if preset == Preset::Mnist && classes == 10 {
-            said.assumed("the ten outputs are the digits from 0 to 9");
-            return (0..10).map(|digit| digit.to_string()).collect();
+            said.guessed("the ten outputs are the digits from 0 to 9");
+            return Ok((0..10).map(|digit| digit.to_string()).collect());
         }
         let labels: Vec<String> = (0..classes).map(|class| format!("class-{class}")).collect();
-        said.assumed(format_args!(
-            "{classes} labels, which nothing says: {}. Put the true ones in their place",
+        said.guessed(format_args!(
+            "names of {} ({}), which nothing says: --labels FILE has the true ones",
+            counted(classes, "output"),
             first_ones(&labels)
         ));
-        labels
+        Ok(labels)
     }
+}
+
+fn counted(count: usize, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }
 
 fn found(folders: &[&Path], name: &str) -> Option<PathBuf> {

@@ -71,16 +71,17 @@ impl Preset {
             }
             Preset::Mnist => {
                 let fit = (shorter * INK.0 / INK.1).max(1);
-                said.assumed(format_args!(
+                said.guessed(format_args!(
                     "pictures of one drawn character, trained as MNIST's: ink 1, paper 0, the ink fitted to {fit} pixels"
                 ));
-                return Ok((Preprocess::Ink { fit }, order));
+                said.guessed("no mean and std; a network that PyTorch's example trained has 0.1307 and 0.3081");
+                return Ok((Preprocess::Ink { fit, mean: Vec::new(), std: Vec::new() }, order));
             }
             Preset::Torchvision => {
                 let side = longer * MARGIN.0 / MARGIN.1;
                 let (mean, std) = if channels == 1 { (vec![GREY.0], vec![GREY.1]) } else { (MEAN.into(), STD.into()) };
                 let (mean, std) = if normalises { (Vec::new(), Vec::new()) } else { (mean, std) };
-                said.assumed(format_args!(
+                said.guessed(format_args!(
                     "torchvision's preprocessing: Resize({side}), CenterCrop({longer}), {}",
                     if normalises { "from 0 to 1" } else { "ImageNet's mean and standard deviation" }
                 ));
@@ -88,12 +89,15 @@ impl Preset {
             }
             Preset::Keras => {
                 let (resize, of_family) = keras(graph, normalises, channels, said);
+                said.guessed(
+                    "stretched by filter bilinear; trained on what load_img or flow_from_directory gave, it is nearest",
+                );
                 order = of_family;
                 resize
             }
             Preset::HuggingFace => hugging_face(neighbours.preprocessor.as_ref(), channels, (height, width), said)?,
             Preset::Ultralytics => {
-                said.assumed(format_args!(
+                said.guessed(format_args!(
                     "ultralytics' preprocessing: Resize({longer}), CenterCrop({longer}), from 0 to 1"
                 ));
                 Resize { shorter_side: Some(longer), ..plain(Mode::CentreCrop) }
@@ -131,18 +135,23 @@ pub(super) fn guess(
     let from_keras = ["tf2onnx", "keras", "onnxmltools"].iter().any(|name| producer.to_lowercase().contains(name));
     let side = graph.inputs().first().and_then(|input| input.shape.as_ref()?.get(2).cloned());
     let small = super::fixed(side.as_ref()).is_some_and(|side| side <= LARGEST_MNIST);
+    let of_config = neighbours.config.as_ref().is_some_and(|config| config["id2label"].is_object());
     let (preset, sign) = if metadata("names").is_some() && metadata("task").is_some_and(|task| task == "classify") {
         (Preset::Ultralytics, "names and task classify in the metadata")
     } else if neighbours.preprocessor.is_some() {
         (Preset::HuggingFace, PREPROCESSOR)
-    } else if neighbours.config.as_ref().is_some_and(|config| config["id2label"].is_object()) {
-        (Preset::HuggingFace, "config.json with id2label")
+    } else if of_config {
+        (Preset::HuggingFace, "id2label in config.json")
     } else if channels == 1 && small {
-        (Preset::Mnist, "a small grey input")
-    } else if from_keras || layout == Layout::Nhwc {
-        (Preset::Keras, "channels that stand last, or an exporter of Keras")
+        said.guessed("preset mnist, since the input is small and grey: --preset names another");
+        return Preset::Mnist;
+    } else if from_keras {
+        (Preset::Keras, "what wrote the file")
+    } else if layout == Layout::Nhwc {
+        said.guessed("preset keras, since channels stand last: --preset names another");
+        return Preset::Keras;
     } else {
-        said.assumed("preset torchvision, since nothing says another: --preset names one");
+        said.guessed("preset torchvision, since nothing says another: --preset names one");
         return Preset::Torchvision;
     };
     said.found(format_args!("preset {preset}, by {sign}"));
@@ -179,7 +188,7 @@ fn keras(graph: &Graph, normalises: bool, channels: usize, said: &mut Said) -> (
         let mean = vec![103.939, 116.779, 123.68];
         return (Resize { mean, ..unscaled }, ChannelOrder::Bgr);
     } else {
-        said.assumed("pixels from 0 to 1, stretched to the input's sides by a bilinear filter");
+        said.guessed("pixels from 0 to 1, since no layer has the name of a family of Keras");
         return (stretched, ChannelOrder::Rgb);
     }
     (unscaled, ChannelOrder::Rgb)
@@ -193,7 +202,7 @@ fn hugging_face(
     said: &mut Said,
 ) -> Result<Resize, String> {
     let Some(settings) = settings else {
-        said.assumed(format_args!("there is no {PREPROCESSOR}: ViT's preprocessing, stretched, from -1 to 1"));
+        said.guessed(format_args!("there is no {PREPROCESSOR}: ViT's preprocessing, stretched, from -1 to 1"));
         let half = || vec![0.5; channels];
         return Ok(Resize { mean: half(), std: half(), ..plain(Mode::Stretch) });
     };
@@ -213,7 +222,7 @@ fn hugging_face(
         _ => plain(Mode::Stretch),
     };
     if resize.mode == Mode::Stretch && pair(&settings["size"]).is_some_and(|sides| sides != (height, width)) {
-        said.assumed(format_args!("size of {PREPROCESSOR} is not the input's: stretched to {height} x {width}"));
+        said.guessed(format_args!("size of {PREPROCESSOR} is not the input's: stretched to {height} x {width}"));
     }
     resize.filter = match settings["resample"].as_u64() {
         Some(0) => Filter::Nearest,

@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use serde::Serialize;
 
-use super::Draft;
+use super::{Draft, LABELS_FILE};
 use crate::classifier::manifest::Manifest;
 use crate::preprocess::{ChannelOrder, Mode, Preprocess, Resize};
 
@@ -12,12 +12,12 @@ pub(super) fn manifest(draft: &Draft) -> String {
     let Manifest { name, version, sha256, labels, threshold, top_k, input, preprocess, output } = &draft.manifest;
     let file = draft.onnx.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let mut text = format!("# Written by `spotter model init` of {file:?}, preset {}.\n", draft.preset);
-    for assumed in &draft.assumed {
-        line(&mut text, &format!("# Assumed: {assumed}"));
+    for guessed in &draft.guessed {
+        line(&mut text, &format!("# Guessed: {guessed}"));
     }
-    let (labels, of_labels) = match draft.labels_txt() {
-        Some(_) => (toml("labels.txt"), "one a line, in the order of the network's outputs"),
-        None => (list(labels.iter().map(toml)), "in the order of the network's outputs"),
+    let (labels, of_labels) = match draft.has_labels_txt() {
+        true => (toml(LABELS_FILE), "one a line, in the order of the network's outputs"),
+        false => (list(labels.iter().map(toml)), "in the order of the network's outputs"),
     };
     line(&mut text, "");
     field(&mut text, "name", &toml(name), "lower-case letters, digits and hyphens");
@@ -30,14 +30,22 @@ pub(super) fn manifest(draft: &Draft) -> String {
     line(&mut text, "\n[input]");
     field(&mut text, "layout", &toml(&input.layout), "NCHW or NHWC: batch, channels, height, width");
     field(&mut text, "shape", &list(input.shape), "in that order; 1 channel is grey, 3 are colours");
-    if input.order == ChannelOrder::Bgr {
-        field(&mut text, "order", &toml(&input.order), "of the channels, and of mean and std: blue first");
+    match input.order {
+        ChannelOrder::Bgr => field(&mut text, "order", "\"bgr\"", "of the channels, and of mean and std: blue first"),
+        ChannelOrder::Rgb if input.dimensions().0 == 1 => {}
+        ChannelOrder::Rgb => field(&mut text, "order", "\"rgb\"", "\"bgr\" if it was trained on what OpenCV reads"),
     }
     line(&mut text, "\n[preprocess]");
     match preprocess {
-        Preprocess::Ink { fit } => {
-            field(&mut text, "kind", "\"ink\"", "one drawn character, found, fitted and centred");
+        Preprocess::Ink { fit, mean, std } => {
+            field(
+                &mut text,
+                "kind",
+                "\"ink\"",
+                "one drawn character, found, fitted and centred; then (ink - mean) / std",
+            );
             field(&mut text, "fit", &toml(fit), "pixels of the ink's longer side");
+            numbers(&mut text, mean, std);
         }
         Preprocess::Resize(resize) => resized(&mut text, resize),
     }
@@ -65,7 +73,12 @@ fn resized(text: &mut String, resize: &Resize) {
         _ => "of a pixel from 0 to 255",
     };
     field(text, "scale", &number(resize.scale), of);
-    for (name, values) in [("mean", &resize.mean), ("std", &resize.std)] {
+    numbers(text, &resize.mean, &resize.std);
+}
+
+/// One a channel, where there are any.
+fn numbers(text: &mut String, mean: &[f32], std: &[f32]) {
+    for (name, values) in [("mean", mean), ("std", std)] {
         if !values.is_empty() {
             field(text, name, &list(values.iter().copied().map(number)), "");
         }

@@ -1,7 +1,7 @@
 // The way of one picture as a strip: the original, the ink, what the model saw, its answers, and the row as written.
 
 import { el, icon, picture } from "./dom.js";
-import { confidence, milliseconds, moment, reasonText, statusText, visible } from "./show.js";
+import { confidence, labelsOf, milliseconds, moment, reasonText, statusText, visible } from "./show.js";
 
 /** What the steps are called, and what is said of them where nothing else is. */
 const STEPS = {
@@ -42,9 +42,11 @@ export function showJourney(list, { steps, refused }, labels) {
   const fetched = steps.find((step) => step.name === "fetch");
   const decoded = steps.some((step) => step.name === "decode");
   const shown = decoded ? steps.filter((step) => step !== fetched) : steps;
+  const record = steps.find((step) => step.name === "record")?.record;
+  const model = { labels, found: record ? labelsOf(record) : [] };
   list.replaceChildren(
     ...shown.map((step) =>
-      item(step, step.name === "decode" ? fetched : null, refused?.step === step.name ? refused : null, labels),
+      item(step, step.name === "decode" ? fetched : null, refused?.step === step.name ? refused : null, model),
     ),
   );
 }
@@ -53,7 +55,7 @@ export function showWaiting(list) {
   list.setAttribute("aria-busy", "true");
 }
 
-function item(step, fetched, refused, labels) {
+function item(step, fetched, refused, model) {
   const [title, says] = STEPS[step.name] ?? [step.name, ""];
   const ms = typeof step.ms === "number" ? milliseconds(step.ms) : "";
   const before = fetched && [typeof fetched.ms === "number" && `fetched in ${milliseconds(fetched.ms)}`, fetched.note];
@@ -63,7 +65,7 @@ function item(step, fetched, refused, labels) {
     "li",
     { "data-step": step.name, class: refused && (unsure ? "unsure" : "refused") },
     el("div", { class: "step-head" }, el("h3", {}, title), el("span", { class: "ms" }, ms)),
-    body(step, says, refused, labels),
+    body(step, says, refused, model),
     note && el("p", { class: "step-note" }, visible(note)),
     refused && why(refused, unsure),
   );
@@ -80,8 +82,8 @@ function sentence(words) {
   return words.slice(0, 1).toUpperCase() + words.slice(1);
 }
 
-function body(step, says, refused, labels) {
-  if (step.classes) return bars(step.classes, labels);
+function body(step, says, refused, model) {
+  if (step.classes) return bars(step.classes, model);
   if (step.record) return row(step.record);
   if (refused && !step.picture) return el("div", { class: "step-body" }, icon("refused"));
   const shown = picture(step.picture, says, { class: step.name === "decode" ? "" : "pixels" });
@@ -89,23 +91,26 @@ function body(step, says, refused, labels) {
 }
 
 /** The most confident first where there are many; in the model's order where all of them fit. */
-function bars(classes, labels) {
+function bars(classes, { labels, found }) {
   const most = Math.max(...classes.map((one) => one.confidence));
   const many = classes.length > 12;
   const order = many
     ? (a, b) => b.confidence - a.confidence
     : (a, b) => labels.indexOf(a.label) - labels.indexOf(b.label);
+  // Several labels may hold at once, where the model gives each its own probability.
+  const holds = ({ label, confidence: of }) => (found.length > 1 ? found.includes(label) : of === most);
   const shown = [...classes].sort(order);
-  const rows = shown.map(({ label, confidence: of }) =>
-    el(
+  const rows = shown.map((one) => {
+    const { label, confidence: of } = one;
+    return el(
       "tr",
-      { "data-label": label, class: of === most ? "best" : null },
+      { "data-label": label, class: holds(one) ? "best" : null },
       el("th", { scope: "row" }, visible(label)),
       // A meter is spoken and needs no style in the markup.
       el("td", {}, el("meter", { min: 0, max: 1, value: of, "aria-label": `Confidence of ${visible(label)}` })),
       el("td", { class: "number" }, confidence(of)),
-    ),
-  );
+    );
+  });
   return el(
     "div",
     {

@@ -224,13 +224,17 @@ async fn no_question_reads_the_whole_table_or_sorts() {
 /// Bytes of the log after `writes` have begun while somebody else held the connection.
 async fn log_of_crowd(writes: usize, home: &Embedded, folder: &Path) -> u64 {
     let file = Arc::clone(&home.file);
+    let (taken, is_taken) = tokio::sync::oneshot::channel();
     let held = tokio::task::spawn_blocking(move || {
         let connection = file.writer.lock().unwrap();
+        taken.send(()).unwrap();
         while file.queue.lock().unwrap().len() < writes {
             std::thread::sleep(Duration::from_millis(1));
         }
         drop(connection);
     });
+    // A write that is committed before is never in the queue again.
+    is_taken.await.unwrap();
     let rows: Vec<Record> = (0..writes).map(|version| row(&version.to_string())).collect();
     let written = rows.iter().map(|row| home.write(row, deadline()));
     for written in futures_util::future::join_all(written).await {
