@@ -6,7 +6,6 @@ mod preset;
 mod text;
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -14,7 +13,7 @@ use tract_onnx::prelude::{Framework, IntoTValue, Tensor as Input4, TractResult, 
 
 use super::graph::{Graph, Port, Side};
 use super::manifest::{self, Input, Layout, Manifest, Output, OutputKind};
-use super::{Model, ModelError, runnable};
+use super::{Model, ModelError, caught, runnable};
 use crate::encoding::hex;
 use neighbours::Neighbours;
 pub use preset::Preset;
@@ -235,10 +234,7 @@ fn on_zeros(onnx: &[u8], input: &Input) -> Result<Vec<f32>, String> {
         let output = outputs.first().ok_or_else(|| tract_onnx::prelude::TractError::msg("it has no output"))?;
         Ok(output.to_plain_array_view::<f32>()?.iter().copied().collect())
     };
-    match catch_unwind(AssertUnwindSafe(run)) {
-        Ok(outputs) => outputs.map_err(|error| format!("{error:#}")),
-        Err(_) => Err("the engine gave up on it".into()),
-    }
+    caught(run).map_err(|error| format!("{error:#}"))
 }
 
 /// As the file says it: all sides of the output but the batch.
