@@ -11,6 +11,9 @@ thread_local! {
     static CATCHING: Cell<bool> = const { Cell::new(false) };
 }
 
+/// What errors that were panics begin with.
+pub(super) const GAVE_UP: &str = "tract gave up: ";
+
 /// Runs what may panic, without a word on stderr if it does.
 pub(super) fn caught<T>(work: impl FnOnce() -> TractResult<T>) -> TractResult<T> {
     static SILENCED: Once = Once::new();
@@ -25,7 +28,7 @@ pub(super) fn caught<T>(work: impl FnOnce() -> TractResult<T>) -> TractResult<T>
     let outer = CATCHING.replace(true);
     let done = catch_unwind(AssertUnwindSafe(work));
     CATCHING.set(outer);
-    done.unwrap_or_else(|panic| Err(TractError::msg(format!("tract gave up: {}", words(&*panic)))))
+    done.unwrap_or_else(|panic| Err(TractError::msg(format!("{GAVE_UP}{}", words(&*panic)))))
 }
 
 fn words(panic: &(dyn Any + Send)) -> &str {

@@ -16,6 +16,8 @@ use crate::record::{self, Status, Verdict};
 
 /// Guesses that are told of a picture.
 const GUESSES: usize = 3;
+/// Less is no guess to tell.
+const LEAST: f32 = 0.001;
 
 /// Exit code 1 if something fails, 0 if there are warnings only.
 #[derive(Debug, Args)]
@@ -32,26 +34,25 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) fn run(self, settings: &Settings) -> Result<(), Failure> {
-        let Checked { findings, model } = classifier::check(&self.path);
-        let mut told = Told { is_json: self.json, fails: 0, warnings: 0 };
+        let Checked { folder, findings, model } = classifier::check(&self.path);
+        let told = Told { is_json: self.json };
         findings.iter().try_for_each(|finding| told.finding(finding))?;
+        let mut unread = 0;
         for picture in &self.pictures {
-            match &model {
-                Some(model) => told.picture(picture, model, settings)?,
-                None => told.not_shown(picture)?,
-            }
+            unread += usize::from(!told.picture(picture, model.as_ref(), settings)?);
         }
+        let count = |level: Level| findings.iter().filter(|finding| finding.level == level).count();
+        let (fails, warnings) = (count(Level::Fail), count(Level::Warn));
         if !self.json {
-            told.summary(&self.path, model.is_some() && self.pictures.is_empty())?;
+            let next = folder.filter(|_| fails == 0 && self.pictures.is_empty());
+            summary(fails, warnings, unread, next.as_deref())?;
         }
-        if told.fails == 0 { Ok(()) } else { Err(Failure::Said) }
+        if fails + unread == 0 { Ok(()) } else { Err(Failure::Said) }
     }
 }
 
 struct Told {
     is_json: bool,
-    fails: usize,
-    warnings: usize,
 }
 
 /// A picture as a line of JSON.
@@ -66,32 +67,28 @@ struct Shown<'a> {
 }
 
 impl Told {
-    fn finding(&mut self, finding: &Finding) -> Result<(), Failure> {
-        match self.is_json {
-            true => {
-                self.count(finding.level);
-                line(&serde_json::to_string(finding)?)
-            }
-            false => self.words(finding.check, finding.level, &finding.says, finding.way_out.as_deref()),
+    fn finding(&self, finding: &Finding) -> Result<(), Failure> {
+        if self.is_json {
+            return line(&serde_json::to_string(finding)?);
         }
-    }
-
-    fn words(&mut self, check: &str, level: Level, says: &str, way_out: Option<&str>) -> Result<(), Failure> {
-        self.count(level);
-        line(&format!("{}  {check:<9}  {}", coloured(level), visible(says)))?;
+        line(&format!("{}  {:<9}  {}", coloured(finding.level), finding.check, visible(&finding.says)))?;
+        let way_out = finding.way_out.as_ref();
         way_out.map_or(Ok(()), |way_out| line(&format!("{:17}→ {}", "", visible(way_out))))
     }
 
-    fn count(&mut self, level: Level) {
-        self.fails += usize::from(level == Level::Fail);
-        self.warnings += usize::from(level == Level::Warn);
-    }
-
-    fn picture(&mut self, path: &Path, model: &Model, settings: &Settings) -> Result<(), Failure> {
+    /// Whether there is one at this path.
+    fn picture(&self, path: &Path, model: Option<&Model>, settings: &Settings) -> Result<bool, Failure> {
         let name = path.display().to_string();
         let bytes = match classify::read(path, settings.max_bytes) {
             Ok(bytes) => bytes,
-            Err(error) => return self.unread(&name, &format!("cannot be read: {error}")),
+            Err(error) => {
+                self.said(Level::Fail, format!("{name}: cannot be read: {error}"))?;
+                return Ok(false);
+            }
+        };
+        let Some(model) = model else {
+            self.said(Level::Warn, format!("{name}: not shown to a model that does not work"))?;
+            return Ok(true);
         };
         let begun = Instant::now();
         let verdict = match bytes.len() as u64 {
@@ -100,63 +97,52 @@ impl Told {
         };
         let ms = (begun.elapsed().as_secs_f64() * 1e6).round() / 1e3;
         let level = if verdict.status == Status::Classified { Level::Ok } else { Level::Warn };
-        if self.is_json {
-            self.count(level);
-            let shown = Shown { check: "picture", level, line: Line::new(&name, &verdict), ms };
-            return line(&serde_json::to_string(&shown)?);
+        match self.is_json {
+            true => {
+                let shown = Shown { check: "picture", level, line: Line::new(&name, &verdict), ms };
+                line(&serde_json::to_string(&shown)?)?;
+            }
+            false => self.said(level, format!("{name}: {}, in {ms:.1} ms", answer(&verdict)))?,
         }
-        self.words("picture", level, &format!("{name}: {}, in {ms:.1} ms", answer(&verdict)), None)
+        Ok(true)
     }
 
-    fn not_shown(&mut self, path: &Path) -> Result<(), Failure> {
-        let says = format!("{}: not shown to it, since it does not work", path.display());
-        self.said("picture", Level::Warn, &says)
-    }
-
-    fn unread(&mut self, name: &str, problem: &str) -> Result<(), Failure> {
-        self.said("picture", Level::Fail, &format!("{name}: {problem}"))
-    }
-
-    fn said(&mut self, check: &'static str, level: Level, says: &str) -> Result<(), Failure> {
+    fn said(&self, level: Level, says: String) -> Result<(), Failure> {
         let (way_out, place, figures) = Default::default();
-        self.finding(&Finding { check, level, says: says.into(), way_out, place, figures })
-    }
-
-    fn summary(&self, path: &Path, is_next_told: bool) -> Result<(), Failure> {
-        line("")?;
-        let counted = |count: usize, what: &str| match count {
-            1 => format!("1 {what}"),
-            _ => format!("{count} {what}s"),
-        };
-        match (self.fails, self.warnings) {
-            (0, 0) => line("It works.")?,
-            (0, warnings) => line(&format!("It works, with {}.", counted(warnings, "warning")))?,
-            (fails, _) => line(&format!("It does not work: {}.", counted(fails, "fail")))?,
-        }
-        let path = visible(&path.display().to_string());
-        let path = if path.contains(' ') { format!("'{path}'") } else { path };
-        if is_next_told && self.fails == 0 {
-            line(&format!("Next  spotter model check {path} yours.jpg"))?;
-            line(&format!("      spotter --model-folder {path} serve"))?;
-        }
-        Ok(())
+        self.finding(&Finding { check: "picture", level, says, way_out, place, figures })
     }
 }
 
-/// `7 0.998, then 1 0.001`, with what speaks against it.
+/// The last word, and what comes next for a model in `next`.
+fn summary(fails: usize, warnings: usize, unread: usize, next: Option<&Path>) -> Result<(), Failure> {
+    let counted = |count: usize, what: &str| if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") };
+    let mut last = match (fails, warnings) {
+        (0, 0) => "It works".to_owned(),
+        (0, warnings) => format!("It works, with {}", counted(warnings, "warning")),
+        (fails, _) => format!("It does not work: {} failed", counted(fails, "check")),
+    };
+    if unread > 0 {
+        last.push_str(&format!("; {} cannot be read", counted(unread, "picture")));
+    }
+    line(&format!("\n{last}."))?;
+    let Some(folder) = next else { return Ok(()) };
+    let folder = visible(&folder.display().to_string());
+    let folder = if folder.contains(' ') { format!("'{folder}'") } else { folder };
+    line(&format!("Next  spotter model check {folder} yours.jpg"))?;
+    line(&format!("      spotter --model-folder {folder} serve"))
+}
+
+/// `7 0.998, 1 0.001`, and what speaks against it.
 fn answer(verdict: &Verdict) -> String {
-    let guesses: Vec<String> = verdict.reading.iter().flat_map(|reading| &reading.top).take(GUESSES).enumerate()
-        .map(|(at, guess)| {
-            let doubt = if at == 0 && verdict.status == Status::Unsure { "?" } else { "" };
-            format!("{}{doubt} {:.3}", guess.label, guess.confidence)
-        })
-        .collect();
+    let guesses = verdict.reading.iter().flat_map(|reading| &reading.top).take(GUESSES);
+    let shown = guesses.enumerate().filter(|(at, guess)| *at == 0 || guess.confidence >= LEAST);
+    let guesses: Vec<String> = shown.map(|(_, guess)| format!("{} {:.3}", guess.label, guess.confidence)).collect();
     let guesses = guesses.join(", ");
     match verdict.status {
         Status::Classified => guesses,
-        Status::Unsure if guesses.is_empty() => format!("unsure: {}", verdict.why),
-        Status::Unsure => format!("unsure: {}; {guesses}", verdict.why),
-        _ => format!("{}: {}", verdict.status.as_str(), verdict.why),
+        Status::Unsure if guesses.is_empty() => format!("unsure, {}", verdict.why),
+        Status::Unsure => format!("unsure, {}: {guesses}", verdict.why),
+        _ => format!("{}, {}", verdict.status.as_str(), verdict.why),
     }
 }
 

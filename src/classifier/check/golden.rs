@@ -31,8 +31,8 @@ struct Case {
     logits: Vec<f32>,
 }
 
-/// `None` where the folder has no such file.
-pub(super) fn compared(folder: &Path, model: &Model) -> Option<Finding> {
+/// Of a network with this SHA-256; `None` where the folder has no such file.
+pub(super) fn compared(folder: &Path, digest: &str, model: &Model) -> Option<Finding> {
     let bytes = std::fs::read(folder.join(GOLDEN_FILE)).ok()?;
     let golden: Golden = match serde_json::from_slice(&bytes) {
         Ok(golden) => golden,
@@ -41,7 +41,7 @@ pub(super) fn compared(folder: &Path, model: &Model) -> Option<Finding> {
             return Some(Finding::warn("golden", says).way_out("Make it again, or remove it"));
         }
     };
-    if golden.sha256 != model.manifest().sha256 {
+    if golden.sha256 != digest {
         let says = format!("{GOLDEN_FILE} was made of another network, so it is not compared");
         return Some(Finding::warn("golden", says).way_out("Make it again of this model.onnx"));
     }
@@ -70,8 +70,11 @@ impl Golden {
             differing += usize::from(differs);
         }
         let Some((case, at, ours, theirs)) = first else {
-            let says = format!("{} inputs of {GOLDEN_FILE} give what {engine} made, off by {most:.0e} at most", cases.len());
-            return Ok(Finding::ok("golden", says).figures([("cases", cases.len() as f64), ("off_by", f64::from(most))]));
+            let says =
+                format!("{} inputs of {GOLDEN_FILE} give what {engine} made, off by {most:.0e} at most", cases.len());
+            return Ok(
+                Finding::ok("golden", says).figures([("cases", cases.len() as f64), ("off_by", f64::from(most))])
+            );
         };
         let label = model.manifest().labels.get(at).map(|label| format!(" ({label})")).unwrap_or_default();
         let says = format!(

@@ -9,7 +9,9 @@ pub(super) fn fits(graph: &Graph, manifest: &Manifest) -> Vec<Finding> {
     let [port] = &inputs[..] else {
         let names: Vec<String> = inputs.iter().map(Port::to_string).collect();
         let says = format!("it takes {} inputs ({}), and a picture is one", inputs.len(), names.join("; "));
-        return vec![Finding::fail("input", says).way_out("Export the part of the network that takes only the picture")];
+        return vec![
+            Finding::fail("input", says).way_out("Export the part of the network that takes only the picture"),
+        ];
     };
     let mut findings = Vec::new();
     if port.element != "float32" {

@@ -15,8 +15,7 @@ const LEAST_RUNS: usize = 5;
 pub(super) struct Loaded {
     pub(super) model: Model,
     took: Duration,
-    /// Of the process, in bytes.
-    peak: Option<u64>,
+    memory: Option<Memory>,
 }
 
 impl Loaded {
@@ -29,7 +28,7 @@ impl Loaded {
         let took = begun.elapsed();
         // A first picture, whose tensors stay: it belongs to the peak. What fails here is looked at later.
         let _: Result<Vec<f32>, ModelError> = model.logits(&any_input(manifest));
-        Ok(Loaded { model, took, peak: peak_memory() })
+        Ok(Loaded { model, took, memory: Memory::now() })
     }
 
     pub(super) fn took(&self) -> Finding {
@@ -37,15 +36,22 @@ impl Loaded {
         Finding::ok("load", says).figures([("load_ms", milliseconds(self.took))])
     }
 
-    pub(super) fn memory(&self, before: u64) -> Option<Finding> {
-        let peak = self.peak?;
+    pub(super) fn memory(&self, before: Memory) -> Option<Finding> {
+        let after = self.memory?;
+        let more = after.peak.saturating_sub(before.peak);
+        let of_files = after.of_files.saturating_sub(before.of_files).min(more);
         let says = format!(
-            "{} more at its peak, loading it and reading a picture: {} of this process, {} before (resident)",
-            size(peak.saturating_sub(before)),
-            size(peak),
-            size(before)
+            "{} to load it and read a picture, at the peak; and {} of program code that this uses; {} of this process in all",
+            size(more - of_files),
+            size(of_files),
+            size(after.peak)
         );
-        Some(Finding::ok("memory", says).figures([("before_bytes", before as f64), ("peak_bytes", peak as f64)]))
+        let figures = [
+            ("model_bytes", (more - of_files) as f64),
+            ("code_bytes", of_files as f64),
+            ("process_peak_bytes", after.peak as f64),
+        ];
+        Some(Finding::ok("memory", says).figures(figures))
     }
 }
 
@@ -81,12 +87,26 @@ fn any_input(manifest: &Manifest) -> crate::preprocess::Tensor {
     tensor(manifest, (0..channels * height * width).map(|at| (at * 31) as u8).collect())
 }
 
-/// The most that was resident of this process so far, in bytes, where Linux says it: `VmHWM` of proc_pid_status(5).
-pub(super) fn peak_memory() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kibibytes * 1024)
+/// What is resident of this process, in bytes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Memory {
+    /// The most so far.
+    peak: u64,
+    /// Mapped from files, such as the program itself.
+    of_files: u64,
+}
+
+impl Memory {
+    /// Where Linux says it: `VmHWM` and `RssFile` of proc_pid_status(5).
+    pub(super) fn now() -> Option<Memory> {
+        let status = std::fs::read_to_string("/proc/self/status").ok()?;
+        let bytes = |field: &str| {
+            let value = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))?;
+            let kibibytes: u64 = value.trim().strip_suffix("kB")?.trim().parse().ok()?;
+            Some(kibibytes * 1024)
+        };
+        Some(Memory { peak: bytes("VmHWM")?, of_files: bytes("RssFile")? })
+    }
 }
 
 /// `3.3 kB`, `45.0 MB`
@@ -132,9 +152,9 @@ mod tests {
 
     #[test]
     fn the_peak_of_memory_only_grows() {
-        let Some(before) = peak_memory() else { return };
+        let Some(before) = Memory::now() else { return };
         let filled = vec![1u8; 8_000_000];
-        let after = peak_memory().unwrap_or_default();
-        assert!(before > 0 && after >= before, "{before} {after} {}", filled.len());
+        let after = Memory::now().map_or(0, |memory| memory.peak);
+        assert!(before.peak > 0 && after >= before.peak, "{before:?} {after} {}", filled.len());
     }
 }

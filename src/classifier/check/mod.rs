@@ -14,20 +14,20 @@ mod trial;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 use super::graph::{Graph, NoGraph};
 use super::{Model, ONNX_FILE};
-use crate::encoding::hex;
-use measure::{Loaded, size};
+use measure::{Loaded, Memory, size};
 use subject::Subject;
 
 /// What was looked at, and the model where pictures can be shown to it.
 #[derive(Debug)]
 pub struct Checked {
+    /// That of the model, if there is one with a manifest of its own.
+    pub folder: Option<PathBuf>,
     pub findings: Vec<Finding>,
     pub model: Option<Model>,
 }
@@ -121,19 +121,22 @@ impl Finding {
 /// Looks at all that can be looked at, of a model's folder or of a network that is in none yet. The model can be used if
 /// nothing is [`Level::Fail`].
 pub fn check(path: &Path) -> Checked {
-    let before = measure::peak_memory();
+    let before = Memory::now();
     let mut subject = match Subject::find(path) {
         Ok(subject) => subject,
-        Err(findings) => return Checked { findings, model: None },
+        Err(findings) => return Checked { folder: None, findings, model: None },
     };
     let mut findings = std::mem::take(&mut subject.findings);
     // First of all, or what else is looked at would be in the peak of memory.
     let loaded = subject.manifest.as_ref().map(|manifest| Loaded::new(&subject.onnx, manifest));
-    let graph = match graph(&subject.onnx) {
+    let folder = (!subject.is_drafted).then(|| subject.folder.clone());
+    let graph = match graph(&subject) {
         Ok(graph) => graph,
         Err(finding) => {
+            // Of what is no network no manifest can be written, so that there is none is no news.
+            findings.retain(|finding| finding.level != Level::Warn);
             findings.push(finding);
-            return Checked { findings, model: None };
+            return Checked { folder, findings, model: None };
         }
     };
     if !subject.is_drafted {
@@ -162,21 +165,21 @@ pub fn check(path: &Path) -> Checked {
         Some(Err(_)) | None => {}
     }
     findings.extend(last_word(&subject, &findings));
-    Checked { findings, model }
+    Checked { folder, findings, model }
 }
 
-fn graph(onnx: &[u8]) -> Result<Graph, Finding> {
+fn graph(subject: &Subject) -> Result<Graph, Finding> {
+    let Subject { name, onnx, .. } = subject;
     if let Some((what, way_out)) = foreign::format(onnx) {
-        return Err(Finding::fail("file", format!("the network {what}")).way_out(way_out));
+        return Err(Finding::fail("file", format!("{name} {what}")).way_out(way_out));
     }
     Graph::read(onnx).map_err(|error| match error {
         NoGraph::NoProtobuf(_) => {
-            let says = format!("no ONNX file, or only the first {} bytes of one ({error})", onnx.len());
+            let says = format!("{name} is no ONNX file, or only the first {} bytes of one ({error})", onnx.len());
             Finding::fail("file", says).way_out("Copy it again and compare its size, or export it again")
         }
-        NoGraph::Empty => {
-            Finding::fail("file", "an ONNX file without a network").way_out("Export it again, to one file")
-        }
+        NoGraph::Empty => Finding::fail("file", format!("{name} is an ONNX file without a network"))
+            .way_out("Export it again, to one file"),
     })
 }
 
@@ -188,7 +191,7 @@ fn file(graph: &Graph, onnx: &[u8]) -> Finding {
 
 fn checksum(subject: &Subject) -> Option<Finding> {
     let manifest = subject.manifest.as_ref()?;
-    let digest = hex(&Sha256::digest(&subject.onnx));
+    let digest = subject.digest();
     let beginning = |digest: &str| digest.chars().take(12).collect::<String>();
     if digest == manifest.sha256 {
         let says = format!("{}…: {ONNX_FILE} is the file that the manifest means", beginning(&digest));
@@ -200,7 +203,7 @@ fn checksum(subject: &Subject) -> Option<Finding> {
     Some(Finding::fail("sha256", says).way_out(way_out))
 }
 
-fn of_model(subject: &Subject, graph: &Graph, loaded: &Loaded, before: Option<u64>) -> Vec<Finding> {
+fn of_model(subject: &Subject, graph: &Graph, loaded: &Loaded, before: Option<Memory>) -> Vec<Finding> {
     let model = &loaded.model;
     let mut findings = vec![loaded.took()];
     let fits = output::fits(graph, model, subject.is_drafted);
@@ -212,12 +215,13 @@ fn of_model(subject: &Subject, graph: &Graph, loaded: &Loaded, before: Option<u6
     match probes::answers(model) {
         Ok(answers) => findings.extend(output::kind(graph, model, &answers)),
         Err(error) => {
-            let place = operators::not_finite(graph, model.manifest().input.shape);
+            let shape = model.manifest().input.shape;
+            let place = operators::failing(graph, shape).or_else(|| operators::not_finite(graph, shape));
             findings.push(place.unwrap_or_else(|| Finding::fail("output", format!("it cannot be run: {error}"))));
             return findings;
         }
     }
-    findings.extend(golden::compared(&subject.folder, model));
+    findings.extend(golden::compared(&subject.folder, &subject.digest(), model));
     findings.extend(measure::time(model));
     findings.extend(before.and_then(|before| loaded.memory(before)));
     findings

@@ -52,8 +52,7 @@ pub(super) fn external_weights(graph: &Graph, folder: &Path) -> Option<Finding> 
             "Merge them",
         ),
     };
-    let merge =
-        "python -c \"import onnx; onnx.save(onnx.load('model.onnx'), 'merged.onnx')\", and name merged.onnx model.onnx";
+    let merge = "python -c \"import onnx; onnx.save(onnx.load('model.onnx'), 'merged.onnx')\", name merged.onnx model.onnx, and check again: it says the new sha256";
     Some(Finding::fail("weights", says).way_out(format!("{first_step}: {merge}")))
 }
 
@@ -108,6 +107,7 @@ pub(super) fn failing(graph: &Graph, input: [usize; 4]) -> Option<Finding> {
         Stage::Fit => ("whose inputs do not fit together, in shape or in type", fit_way_out(graph, input)),
         Stage::Optimise => ("which tract cannot prepare", SIMPLIFY.into()),
         Stage::Run => ("which fails when it runs", SIMPLIFY.into()),
+        Stage::GaveUp => ("at which tract gives up", format!("Are its attributes and inputs right? {SIMPLIFY}")),
     };
     let is_first = graph.graph().node.first().is_some_and(|first| std::ptr::eq(first, node));
     let before = if is_first { "" } else { "; the nodes before it work" };
@@ -185,9 +185,7 @@ fn way_out(graph: &Graph, place: &Place) -> &'static str {
         (domain, _) if !is_onnx(domain) => {
             "It belongs to a runtime's own extension: replace it in the network by plain ONNX operators, then export with opset 17"
         }
-        (_, "RoiAlign" | "MaxRoiPool") => {
-            "It is a detector's: Spotter reads classifiers, which give one value a label"
-        }
+        (_, "RoiAlign" | "MaxRoiPool") => "It is a detector's: Spotter reads classifiers, which give one value a label",
         (_, "Loop") => {
             "Control flow that depends on values: trace the network instead of scripting it, then python -m onnxsim model.onnx simple.onnx"
         }

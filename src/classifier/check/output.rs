@@ -15,6 +15,8 @@ const NEARLY: f32 = 1e-3;
 struct Made {
     name: String,
     element: DatumType,
+    /// As the file names it.
+    said: &'static str,
     shape: Vec<usize>,
 }
 
@@ -46,8 +48,8 @@ fn made(graph: &Graph, model: &Model) -> TractResult<Vec<Made>> {
     let of = |at: usize| {
         let fact = network.output_fact(at)?;
         let shape = fact.shape.as_concrete().map(<[usize]>::to_vec).unwrap_or_default();
-        let name = ports.get(at).map(|port| port.name.clone()).unwrap_or_default();
-        Ok(Made { name, element: fact.datum_type, shape })
+        let (name, said) = ports.get(at).map(|port| (port.name.clone(), port.element)).unwrap_or_default();
+        Ok(Made { name, element: fact.datum_type, said, shape })
     };
     (0..network.outputs.len()).map(of).collect()
 }
@@ -104,8 +106,7 @@ fn of_another_task(graph: &Graph, made: &[Made]) -> Option<Finding> {
 }
 
 fn of_another_type(first: &Made) -> Finding {
-    let element = format!("{:?}", first.element).to_lowercase();
-    let says = format!("{} gives {element}, and Spotter reads float32", first.shown());
+    let says = format!("{} gives {}, and Spotter reads float32", first.shown(), first.said);
     let way_out = if first.element.is_integer() {
         "It seems to choose the class itself: export it without its ArgMax, so that confidences can be seen"
     } else {
@@ -149,7 +150,8 @@ pub(super) fn kind(graph: &Graph, model: &Model, answers: &Answers) -> Vec<Findi
     if alike {
         let says = format!("it gives the same for each of {} inputs, black, white and noise", answers.len());
         findings.push(
-            Finding::warn("kind", says).way_out("Are its weights the trained ones, and does scale fit what it was trained on?"),
+            Finding::warn("kind", says)
+                .way_out("Are its weights the trained ones, and does scale fit what it was trained on?"),
         );
     }
     findings
@@ -163,18 +165,21 @@ fn not_that_kind(said: OutputKind, outputs: &[f32]) -> Finding {
         _ => ("multi_label_probabilities", "multi_label_logits"),
     };
     let says = format!("the manifest says {said:?}, but they are from {least:.2} to {most:.2} and sum to {sum:.2}");
-    Finding::fail("kind", says).way_out(format!("Say output.kind = {meant:?}, unless it should end in softmax or sigmoid"))
+    Finding::fail("kind", says)
+        .way_out(format!("Say output.kind = {meant:?}, unless it should end in softmax or sigmoid"))
 }
 
 fn of_kind(said: OutputKind, answers: &[Vec<f32>], last: &str) -> Finding {
     let labels = answers.first().map_or(0, Vec::len);
     let within = answers.iter().flatten().all(|value| (0.0..=1.0).contains(value));
-    let is_one = within && labels > 1 && answers.iter().all(|outputs| (outputs.iter().sum::<f32>() - 1.0).abs() < NEARLY);
+    let is_one =
+        within && labels > 1 && answers.iter().all(|outputs| (outputs.iter().sum::<f32>() - 1.0).abs() < NEARLY);
     let tried = answers.len();
     match said {
         OutputKind::Logits if labels == 1 => {
             let says = "the manifest says \"logits\", and softmax of one number is always 1";
-            Finding::fail("kind", says).way_out("A model with one label has kind \"multi_label_logits\" or \"multi_label_probabilities\"")
+            Finding::fail("kind", says)
+                .way_out("A model with one label has kind \"multi_label_logits\" or \"multi_label_probabilities\"")
         }
         OutputKind::Logits if is_one => {
             let e = std::f32::consts::E;
@@ -207,8 +212,9 @@ fn of_kind(said: OutputKind, answers: &[Vec<f32>], last: &str) -> Finding {
         OutputKind::MultiLabelLogits => {
             Finding::ok("kind", format!("logits of several labels, made by {last}; Spotter does a sigmoid each"))
         }
-        OutputKind::MultiLabelProbabilities => {
-            Finding::ok("kind", format!("probabilities of several labels, made by {last}: from 0 to 1 for {tried} inputs"))
-        }
+        OutputKind::MultiLabelProbabilities => Finding::ok(
+            "kind",
+            format!("probabilities of several labels, made by {last}: from 0 to 1 for {tried} inputs"),
+        ),
     }
 }

@@ -14,7 +14,8 @@ pub(super) fn answers(model: &Model) -> Result<Answers, ModelError> {
     let mut noise = || (0..bytes).map(|_| random.u8(..)).collect::<Vec<u8>>();
     let ramp = (0..bytes).map(|at| (at * 255 / bytes) as u8).collect();
     let probes = [vec![0; bytes], vec![255; bytes], ramp, noise(), noise()];
-    let answers: Result<_, _> = probes.into_iter().map(|pixels| model.logits(&tensor(model.manifest(), pixels))).collect();
+    let answers: Result<_, _> =
+        probes.into_iter().map(|pixels| model.logits(&tensor(model.manifest(), pixels))).collect();
     answers.map(Answers)
 }
 

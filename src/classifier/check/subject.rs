@@ -2,9 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest, Sha256};
+
 use super::super::draft::{Draft, folder_for};
 use super::super::manifest::{MANIFEST_FILE, Manifest, ONNX_FILE, read};
 use super::Finding;
+use crate::encoding::hex;
 
 /// Names of neighbours that are told.
 const NAMED: usize = 5;
@@ -13,6 +16,8 @@ const SHOWN: usize = 6;
 
 pub(super) struct Subject {
     pub(super) folder: PathBuf,
+    /// Of the network's file.
+    pub(super) name: String,
     pub(super) onnx: Vec<u8>,
     /// `None` where there is none that can be read, and nothing to make one of.
     pub(super) manifest: Option<Manifest>,
@@ -42,7 +47,13 @@ impl Subject {
             "Write it, and correct what is assumed in it; then: spotter model check {}",
             folder_for(path).display()
         ))];
-        Ok(Subject { folder: folder.to_owned(), onnx, manifest: None, is_drafted: true, findings }.drafted(path))
+        let name = path.display().to_string();
+        Ok(Subject { folder: folder.to_owned(), name, onnx, manifest: None, is_drafted: true, findings }.drafted(path))
+    }
+
+    /// The network's SHA-256.
+    pub(super) fn digest(&self) -> String {
+        hex(&Sha256::digest(&self.onnx))
     }
 
     fn of_folder(folder: &Path) -> Result<Subject, Vec<Finding>> {
@@ -64,9 +75,9 @@ impl Subject {
             Err(_) if !network.exists() => return Err(vec![finding, no_network(folder)]),
             Err(error) => return Err(vec![finding, unreadable(&network, &error.to_string())]),
         };
-        let is_drafted = written.is_err();
-        let subject =
-            Subject { folder: folder.to_owned(), onnx, manifest: written.ok(), is_drafted, findings: vec![finding] };
+        let (is_drafted, name) = (written.is_err(), ONNX_FILE.to_owned());
+        let (folder, findings) = (folder.to_owned(), vec![finding]);
+        let subject = Subject { folder, name, onnx, manifest: written.ok(), is_drafted, findings };
         Ok(if is_drafted { subject.drafted(&network) } else { subject })
     }
 
@@ -102,8 +113,9 @@ fn nothing_there(path: &Path) -> Finding {
     let says = format!("there is nothing at {}", path.display());
     match list(&models_in(parent)) {
         Some(models) => Finding::fail("folder", says).way_out(format!("Models are in {models}")),
-        None => Finding::fail("folder", says)
-            .way_out("Name a model's folder, or the ONNX file that one is to be made of"),
+        None => {
+            Finding::fail("folder", says).way_out("Name a model's folder, or the ONNX file that one is to be made of")
+        }
     }
 }
 

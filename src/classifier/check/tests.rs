@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)] // a panic is a failed test
 
-use super::super::Manifest;
 use super::super::Layout;
+use super::super::Manifest;
 use super::*;
 
 const DIGITS: &[u8] = include_bytes!("../../../model/digits/model.onnx");

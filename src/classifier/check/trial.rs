@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use tract_onnx::pb::{ModelProto, NodeProto, ValueInfoProto};
 use tract_onnx::prelude::*;
 
-use super::super::caught;
+use super::super::caught::{GAVE_UP, caught};
 use super::super::graph::Graph;
 
 /// How far tract came.
@@ -17,6 +17,8 @@ pub(super) enum Stage {
     Fit,
     Optimise,
     Run,
+    /// Wherever it was: tract panicked.
+    GaveUp,
 }
 
 #[derive(Debug)]
@@ -41,7 +43,13 @@ pub(super) fn run(network: &ModelProto, input: [usize; 4]) -> Result<Vec<Tensor>
         let outputs = runnable.run(tvec!(ones.into()))?;
         Ok(outputs.into_iter().map(TValue::into_tensor).collect())
     });
-    tried.map_err(|error| Failure { stage, says: short(&error.root_cause().to_string()) })
+    tried.map_err(|error| {
+        let says = error.root_cause().to_string();
+        match says.strip_prefix(GAVE_UP) {
+            Some(panic) => Failure { stage: Stage::GaveUp, says: short(panic) },
+            None => Failure { stage, says: short(&says) },
+        }
+    })
 }
 
 /// The first node, in the file's order, with which the network fails: what is before it works.
@@ -103,10 +111,15 @@ fn output(name: &str) -> ValueInfoProto {
     ValueInfoProto { name: name.to_owned(), ..ValueInfoProto::default() }
 }
 
-/// One line that fits a sentence.
+/// One line that fits a sentence, with `Val(6)`, tract's way to say that a side is known, as 6.
 fn short(words: &str) -> String {
     const MOST: usize = 160;
-    let line = words.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut line = words.split_whitespace().collect::<Vec<_>>().join(" ");
+    while let Some((before, (value, after))) =
+        line.split_once("Val(").and_then(|(before, rest)| Some((before, rest.split_once(')')?)))
+    {
+        line = format!("{before}{value}{after}");
+    }
     match line.char_indices().nth(MOST) {
         Some((end, _)) => format!("{}…", &line[..end]),
         None => line,
