@@ -64,7 +64,7 @@ impl Golden {
                 most = most.max(off);
                 if off.is_nan() || off > TOLERANCE {
                     differs = true;
-                    first.get_or_insert_with(|| (case, at, *ours, *theirs));
+                    first.get_or_insert((case, at, *ours, *theirs));
                 }
             }
             differing += usize::from(differs);

@@ -122,8 +122,8 @@ fn shown(time: Duration) -> String {
     match time.as_secs_f64() {
         seconds if seconds < 1e-3 => format!("{:.0} µs", seconds * 1e6),
         seconds if seconds < 0.1 => format!("{:.1} ms", seconds * 1e3),
-        seconds if seconds < 10.0 => format!("{:.0} ms", seconds * 1e3),
-        seconds => format!("{seconds:.0} s"),
+        seconds if seconds < 1.0 => format!("{:.0} ms", seconds * 1e3),
+        seconds => format!("{seconds:.1} s"),
     }
 }
 
@@ -145,7 +145,7 @@ mod tests {
         let of = |seconds: f64| shown(Duration::from_secs_f64(seconds));
         assert_eq!(
             [of(0.000_021), of(0.001_26), of(0.3), of(12.0)],
-            ["21 µs", "1.3 ms", "300 ms", "12 s"].map(str::to_owned)
+            ["21 µs", "1.3 ms", "300 ms", "12.0 s"].map(str::to_owned)
         );
         assert_eq!([size(12), size(3_286), size(45_040_000)], ["12 bytes", "3.3 kB", "45.0 MB"].map(str::to_owned));
     }

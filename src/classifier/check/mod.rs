@@ -41,7 +41,7 @@ pub struct Finding {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub way_out: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub place: Option<Place>,
+    pub place: Option<Box<Place>>,
     /// What was measured, the unit in the name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub figures: BTreeMap<&'static str, f64>,
@@ -106,7 +106,7 @@ impl Finding {
     }
 
     fn at(self, place: Place) -> Finding {
-        Finding { place: Some(place), ..self }
+        Finding { place: Some(Box::new(place)), ..self }
     }
 
     fn figures<const N: usize>(self, figures: [(&'static str, f64); N]) -> Finding {
@@ -223,7 +223,8 @@ fn of_model(subject: &Subject, graph: &Graph, loaded: &Loaded, before: Option<Me
     }
     findings.extend(golden::compared(&subject.folder, &subject.digest(), model));
     findings.extend(measure::time(model));
-    findings.extend(before.and_then(|before| loaded.memory(before)));
+    // Making a draft of a manifest loads the network too.
+    findings.extend(before.filter(|_| !subject.is_drafted).and_then(|before| loaded.memory(before)));
     findings
 }
 
@@ -232,7 +233,8 @@ fn why_not(subject: &Subject, graph: &Graph, error: &str) -> Finding {
     let Some(manifest) = &subject.manifest else { return Finding::fail("load", error) };
     let turned = input::takes_the_other_layout(graph, manifest);
     let shape = manifest.input.shape;
-    turned
+    output::of_a_detector(graph)
+        .or(turned)
         .or_else(|| operators::failing(graph, shape))
         .or_else(|| operators::not_finite(graph, shape))
         .unwrap_or_else(|| Finding::fail("load", error))

@@ -1,5 +1,6 @@
 //! Which operators of a network do not work, where, and what usually helps.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -14,6 +15,8 @@ use super::{Finding, Level, Place};
 const TESTED_OPSETS: RangeInclusive<i64> = 9..=18;
 /// Kinds of unknown operators that are named.
 const NAMED: usize = 5;
+/// Kinds of known operators that are named.
+const SHOWN: usize = 10;
 const EXPORT_AGAIN: &str = "Export with opset 17";
 const SIMPLIFY: &str = "Simplify it first: python -m onnxsim model.onnx simple.onnx; else export with opset 17";
 
@@ -141,7 +144,12 @@ fn all_known(graph: &Graph) -> Finding {
         1 => (*operator).to_owned(),
         count => format!("{operator} ×{count}"),
     };
-    let names: Vec<String> = operators.iter().map(counted).collect();
+    let mut most_first: Vec<_> = operators.iter().collect();
+    most_first.sort_by_key(|(_, count)| Reverse(**count));
+    let mut names: Vec<String> = most_first.into_iter().take(SHOWN).map(counted).collect();
+    if operators.len() > SHOWN {
+        names.push("…".into());
+    }
     let quantised = ["QuantizeLinear", "DequantizeLinear", "QLinearConv", "QLinearMatMul", "DynamicQuantizeLinear"];
     let is_quantised = operators.keys().any(|operator| quantised.contains(operator));
     let note = if is_quantised { "; it is quantised, and tract computes it so" } else { "" };

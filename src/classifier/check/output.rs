@@ -2,7 +2,7 @@
 
 use tract_onnx::prelude::{Datum, DatumType, TractResult};
 
-use super::super::graph::Graph;
+use super::super::graph::{Graph, Port};
 use super::super::{Model, OutputKind, not_as_said};
 use super::Finding;
 use super::probes::Answers;
@@ -33,11 +33,6 @@ impl Made {
     /// Sides of more than 1.
     fn sides(&self) -> usize {
         self.shape.iter().filter(|side| **side > 1).count()
-    }
-
-    fn says(&self, parts: &[&str]) -> bool {
-        let name = self.name.to_lowercase();
-        parts.iter().any(|part| name.contains(part))
     }
 }
 
@@ -83,26 +78,41 @@ pub(super) fn fits(graph: &Graph, model: &Model, is_drafted: bool) -> Vec<Findin
     }
 }
 
+const CLASSIFIERS: &str = "Spotter reads classifiers, which give one number a label";
+
 fn of_another_task(graph: &Graph, made: &[Made]) -> Option<Finding> {
-    const CLASSIFIERS: &str = "Spotter reads classifiers, which give one number a label";
     let outputs = made.iter().map(Made::shown).collect::<Vec<_>>().join(", ");
     let first = made.first()?;
-    if made.iter().any(|made| made.says(&["hidden_state"])) {
+    if first.name.to_lowercase().contains("hidden_state") {
         let says = format!("it gives features and no classes: {outputs}");
         let way_out = "Export it with its head: of transformers AutoModelForImageClassification, not AutoModel";
         return Some(Finding::fail("output", says).way_out(way_out));
     }
-    let is_detector = graph.operators().contains_key("NonMaxSuppression")
-        || made.iter().any(|made| made.says(&BOXES) || (made.shape.len() == 3 && made.sides() > 1));
-    if is_detector {
-        let says = format!("it is a detector, not a classifier: it gives {outputs}, boxes and their scores");
-        let way_out = format!("{CLASSIFIERS}: train or take one, such as YOLO's -cls variants");
-        return Some(Finding::fail("output", says).way_out(way_out));
+    if let Some(finding) = of_a_detector(graph) {
+        return Some(finding);
+    }
+    if made.iter().any(|made| made.shape.len() == 3 && made.sides() > 1) {
+        return Some(detector(&outputs));
     }
     (first.sides() > 1).then(|| {
         let says = format!("it gives a map, {outputs}: as a segmenter does, or a network without its head");
         Finding::fail("output", says).way_out(format!("{CLASSIFIERS}: export it with its pooling and its last layer"))
     })
+}
+
+/// By what the file says, whether tract loads it or not.
+pub(super) fn of_a_detector(graph: &Graph) -> Option<Finding> {
+    let ports = graph.outputs();
+    let named = |name: &str| BOXES.iter().any(|part| name.to_lowercase().contains(part));
+    let detects = graph.operators().contains_key("NonMaxSuppression") || ports.iter().any(|port| named(&port.name));
+    let outputs = ports.iter().map(Port::to_string).collect::<Vec<_>>().join(", ");
+    detects.then(|| detector(&outputs))
+}
+
+fn detector(outputs: &str) -> Finding {
+    let says = format!("it is a detector, not a classifier: it gives {outputs}, boxes and their scores");
+    let way_out = format!("{CLASSIFIERS}: train or take one, such as YOLO's -cls variants");
+    Finding::fail("output", says).way_out(way_out)
 }
 
 fn of_another_type(first: &Made) -> Finding {
