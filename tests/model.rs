@@ -1,5 +1,6 @@
 //! The model's proofs: another engine's logits, MNIST's test set by the whole path, and folders that replace it.
 
+mod check;
 mod folder;
 mod init;
 mod mnist;
@@ -24,6 +25,7 @@ pub fn trials() -> Vec<Trial> {
         Trial::test("model: an input of another shape is an error", another_shape),
         needs("model: MNIST's 10,000 test pictures by the whole path", mnist::test_set(), mnist::whole_path),
     ];
+    trials.extend(check::trials());
     trials.extend(folder::trials());
     trials.extend(init::trials());
     trials.extend(presets::trials());

@@ -1,5 +1,8 @@
 //! The model: the only place that names tract.
 
+mod caught;
+#[cfg(feature = "cli")]
+mod check;
 mod doubt;
 #[cfg(feature = "cli")]
 mod draft;
@@ -10,7 +13,6 @@ mod manifest;
 #[cfg(test)]
 mod tests;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,6 +20,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tract_onnx::prelude::*;
 
+use caught::caught;
+#[cfg(feature = "cli")]
+pub use check::{Checked, Finding, Level, Place, check};
 pub use doubt::Doubt;
 #[cfg(feature = "cli")]
 pub use draft::{Draft, Preset, folder_for, network_in};
@@ -91,16 +96,12 @@ impl Model {
                 ),
             ));
         }
-        // tract panics on some files that are no network.
-        let checked = AssertUnwindSafe(|| {
-            let network = onnx_model(onnx).map_err(|error| ModelError::no_onnx(origin, &format!("{error:#}")))?;
-            let runnable = runnable(network, manifest.input.shape)
-                .map_err(|error| ModelError::shape(origin, &format!("{error:#}")))?;
-            let model = Model { manifest, runnable };
-            model.check_output(origin)?;
-            Ok(model)
-        });
-        catch_unwind(checked).unwrap_or_else(|_| Err(ModelError::no_onnx(origin, "tract gave up on it")))
+        let network = onnx_model(onnx).map_err(|error| ModelError::no_onnx(origin, &format!("{error:#}")))?;
+        let runnable = runnable(network, manifest.input.shape)
+            .map_err(|error| ModelError::shape(origin, &format!("{error:#}")))?;
+        let model = Model { manifest, runnable };
+        model.check_output(origin)?;
+        Ok(model)
     }
 
     /// Runs the network once on zeros: there must be an output a label, of the kind that the manifest says.
@@ -195,7 +196,7 @@ impl Model {
                 input.values[(channel * height + y) * width + x]
             }),
         };
-        let outputs = self.runnable.run(tvec!(tensor.into_tensor().into()))?;
+        let outputs = caught(|| self.runnable.run(tvec!(tensor.into_tensor().into())))?;
         let output = outputs.first().ok_or_else(|| TractError::msg("the network has no output"))?;
         let values: Vec<f32> = output.to_plain_array_view::<f32>()?.iter().copied().collect();
         if values.iter().all(|value| value.is_finite()) {
@@ -209,12 +210,14 @@ fn runnable(mut network: InferenceModel, shape: [usize; 4]) -> TractResult<Arc<T
     if network.inputs.len() != 1 {
         return Err(TractError::msg(format!("the network has {} inputs, and one is needed", network.inputs.len())));
     }
-    network.set_input_fact(0, f32::fact(shape).into())?;
-    network.into_optimized()?.into_runnable()
+    caught(|| {
+        network.set_input_fact(0, f32::fact(shape).into())?;
+        network.into_optimized()?.into_runnable()
+    })
 }
 
 fn onnx_model(bytes: &[u8]) -> TractResult<InferenceModel> {
-    onnx().model_for_read(&mut std::io::Cursor::new(bytes))
+    caught(|| onnx().model_for_read(&mut std::io::Cursor::new(bytes)))
 }
 
 fn softmax(logits: &[f32]) -> Vec<f32> {

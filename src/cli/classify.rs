@@ -84,7 +84,7 @@ pub(super) fn read(file: &Path, max_bytes: u64) -> std::io::Result<Vec<u8>> {
 
 /// One line of JSON.
 #[derive(Serialize)]
-struct Line<'a> {
+pub(super) struct Line<'a> {
     path: &'a str,
     status: Status,
     reason: Option<Reason>,
@@ -97,7 +97,7 @@ struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    fn new(path: &'a str, verdict: &'a Verdict) -> Line<'a> {
+    pub(super) fn new(path: &'a str, verdict: &'a Verdict) -> Line<'a> {
         let reading = verdict.reading.as_ref();
         let top = reading.map(|reading| &reading.top[..]).unwrap_or_default();
         Line {

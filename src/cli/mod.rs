@@ -16,6 +16,7 @@ mod home;
 mod invoke;
 mod list;
 mod model;
+mod model_check;
 mod model_diff;
 mod model_init;
 mod model_prepare;

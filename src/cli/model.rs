@@ -4,6 +4,7 @@ use clap::Subcommand;
 
 use super::failure::Failure;
 use super::home;
+use super::model_check::Check;
 use super::model_diff::Diff;
 use super::model_init::Init;
 use super::model_prepare::Prepare;
@@ -22,6 +23,8 @@ pub(super) enum Command {
     },
     /// Write a first manifest for a network, by what its file says
     Init(Init),
+    /// Whether a model can be used: what does not work, where, and the way out; what it costs
+    Check(Check),
     /// Which objects another model labels otherwise
     Diff(Diff),
     /// What it sees of many pictures, as an array to train on
@@ -33,6 +36,7 @@ impl Command {
         match self {
             Command::Show { format } => show(format, settings),
             Command::Init(init) => init.run(),
+            Command::Check(check) => check.run(settings),
             Command::Diff(diff) => diff.run(settings).await,
             Command::Prepare(prepare) => prepare.run(settings).await,
         }

@@ -7,7 +7,6 @@ mod preset;
 mod text;
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -15,7 +14,7 @@ use tract_onnx::prelude::{Framework, IntoTValue, Tensor as Input4, TractResult, 
 
 use super::graph::{Graph, Port, Side};
 use super::manifest::{Input, Layout, MANIFEST_FILE, Manifest, ONNX_FILE, Output, OutputKind};
-use super::{Model, ModelError, runnable};
+use super::{Model, ModelError, caught, runnable};
 use crate::encoding::hex;
 use neighbours::Neighbours;
 pub use place::{folder_for, network_in};
@@ -246,10 +245,7 @@ fn on_zeros(onnx: &[u8], input: &Input) -> Result<Vec<f32>, String> {
         let output = outputs.first().ok_or_else(|| tract_onnx::prelude::TractError::msg("it has no output"))?;
         Ok(output.to_plain_array_view::<f32>()?.iter().copied().collect())
     };
-    match catch_unwind(AssertUnwindSafe(run)) {
-        Ok(outputs) => outputs.map_err(|error| format!("{error:#}")),
-        Err(_) => Err("the engine gave up on it".into()),
-    }
+    caught(run).map_err(|error| format!("{error:#}"))
 }
 
 /// As the file says it: all sides of the output but the batch.
