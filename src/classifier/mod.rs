@@ -4,6 +4,7 @@ mod doubt;
 #[cfg(feature = "cli")]
 mod draft;
 mod error;
+mod fetched;
 #[cfg(feature = "cli")]
 mod graph;
 mod manifest;
@@ -15,20 +16,19 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use tract_onnx::prelude::*;
 
 pub use doubt::Doubt;
 #[cfg(feature = "cli")]
 pub use draft::{Draft, Preset, folder_for};
 pub use error::ModelError;
+pub use fetched::FetchedManifest;
 #[cfg(feature = "cli")]
 pub use graph::{Graph, NoGraph, Port, Side};
-use manifest::{EMBEDDED, ONNX_FILE};
-pub use manifest::{Input, Layout, Manifest, Outlier, Output, OutputKind};
+use manifest::EMBEDDED;
+pub use manifest::{Input, Layout, MANIFEST_FILE, Manifest, ONNX_FILE, Outlier, Output, OutputKind};
 
 use crate::decode::{Channels, Picture};
-use crate::encoding::hex;
 use crate::preprocess::{Found, Prepared, Tensor, find};
 
 const EMBEDDED_ONNX: &[u8] = include_bytes!("../../model/digits/model.onnx");
@@ -65,11 +65,6 @@ pub struct Guess {
 }
 
 impl Model {
-    /// That of a folder, else the one in the binary.
-    pub fn load(folder: Option<&Path>) -> Result<Model, ModelError> {
-        folder.map_or_else(Model::embedded, Model::from_folder)
-    }
-
     /// The digit reader that is in the binary.
     pub fn embedded() -> Result<Model, ModelError> {
         Model::new(Manifest::embedded()?, EMBEDDED_ONNX, Path::new(EMBEDDED))
@@ -81,7 +76,7 @@ impl Model {
     }
 
     fn new(manifest: Manifest, onnx: &[u8], origin: &Path) -> Result<Model, ModelError> {
-        let digest = hex(&Sha256::digest(onnx));
+        let digest = manifest::digest(onnx);
         if digest != manifest.sha256 {
             return Err(ModelError::manifest(
                 origin,

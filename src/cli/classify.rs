@@ -24,8 +24,8 @@ pub(super) struct Classify {
 }
 
 impl Classify {
-    pub(super) fn run(self, settings: &Settings) -> Result<(), Failure> {
-        let model = home::model(settings)?;
+    pub(super) async fn run(self, settings: &Settings) -> Result<(), Failure> {
+        let model = home::model(settings).await?;
         let format = self.format.chosen();
         let mut rows = Vec::new();
         let mut unreadable = false;

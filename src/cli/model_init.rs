@@ -42,7 +42,7 @@ impl Init {
         line("")?;
         line(&format!("Next  $EDITOR {folder}/manifest.toml                 what was assumed, and the labels"))?;
         line(&format!("      spotter model check {folder}"))?;
-        line(&format!("      spotter --model-folder {folder} classify yours.jpg"))
+        line(&format!("      spotter classify --model {folder} yours.jpg"))
     }
 
     /// Names of the files in the model's folder that were written.
