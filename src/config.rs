@@ -294,7 +294,9 @@ mod tests {
     #[test]
     fn nothing_set_is_the_embedded_default() {
         let settings = read(&[]).unwrap();
-        assert!(settings.cassandra.is_none() && settings.model == ModelSource::Embedded && !settings.s3.uses_path_style());
+        assert!(
+            settings.cassandra.is_none() && settings.model == ModelSource::Embedded && !settings.s3.uses_path_style()
+        );
         assert_eq!((settings.limits.pixels, settings.max_bytes), (25_000_000, 64_000_000));
     }
 

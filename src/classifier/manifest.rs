@@ -154,7 +154,11 @@ impl<'de> Deserialize<'de> for Written {
 }
 
 impl Written {
-    fn labels(self, origin: &Path, read: impl FnOnce(&str) -> Result<Vec<u8>, ModelError>) -> Result<Vec<String>, ModelError> {
+    fn labels(
+        self,
+        origin: &Path,
+        read: impl FnOnce(&str) -> Result<Vec<u8>, ModelError>,
+    ) -> Result<Vec<String>, ModelError> {
         let LabelsFile { file, sha256 } = match self {
             Written::Here(labels) => return Ok(labels),
             Written::InFile(file) => file,
@@ -164,7 +168,8 @@ impl Written {
             && let digest = digest(&bytes)
             && digest != said
         {
-            let problem = format!("says sha256 {said} of {file}, but it has {digest}: put the right one into the manifest");
+            let problem =
+                format!("says sha256 {said} of {file}, but it has {digest}: put the right one into the manifest");
             return Err(ModelError::manifest(origin, problem));
         }
         let text = String::from_utf8(bytes)

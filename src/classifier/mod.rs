@@ -89,8 +89,8 @@ impl Model {
         // tract panics on some files that are no network.
         let checked = AssertUnwindSafe(|| {
             let network = onnx_model(onnx).map_err(|error| ModelError::no_onnx(origin, &format!("{error:#}")))?;
-            let runnable =
-                runnable(network, manifest.input.shape).map_err(|error| ModelError::shape(origin, &format!("{error:#}")))?;
+            let runnable = runnable(network, manifest.input.shape)
+                .map_err(|error| ModelError::shape(origin, &format!("{error:#}")))?;
             let model = Model { manifest, runnable };
             model.check_output(origin)?;
             Ok(model)

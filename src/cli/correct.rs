@@ -63,7 +63,9 @@ impl Correct {
         let manifest = match home::asked(settings).await? {
             Asked::Model(manifest) => manifest,
             Asked::Id(id) => {
-                return Err(Failure::Usage(format!("the labels of {id} are not known here: name its folder, or --any-label")));
+                return Err(Failure::Usage(format!(
+                    "the labels of {id} are not known here: name its folder, or --any-label"
+                )));
             }
         };
         if manifest.labels.iter().any(|known| known == label) {

@@ -65,7 +65,12 @@ pub(super) async fn run(mut settings: Settings) -> Result<(), Failure> {
     let (records, model) = (home::records(&settings)?, home::model(&settings).await?);
     let version = env!("CARGO_PKG_VERSION");
     let origin = if settings.model == ModelSource::Embedded { "in" } else { "from" };
-    line(&format!("spotter {version} · model {}, {origin} {} · records in {}", model.id(), settings.model, data.display()))?;
+    line(&format!(
+        "spotter {version} · model {}, {origin} {} · records in {}",
+        model.id(),
+        settings.model,
+        data.display()
+    ))?;
 
     let store = empty_store(&data.join(OBJECTS_FOLDER))?;
     let credentials = Credentials::random()?;

@@ -96,9 +96,8 @@ fn no_model(name: &str) -> Failure {
 /// `name/version`
 fn is_model_id(text: &str) -> bool {
     let name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    text.split_once('/').is_some_and(|(of, version)| {
-        !of.is_empty() && of.chars().all(name) && version.parse::<u32>().is_ok()
-    })
+    text.split_once('/')
+        .is_some_and(|(of, version)| !of.is_empty() && of.chars().all(name) && version.parse::<u32>().is_ok())
 }
 
 pub(super) fn function(

@@ -53,7 +53,8 @@ impl PinnedModel {
             return Err(format!("{bucket:?} is no bucket's name: write s3://bucket/prefix#sha256=…"));
         }
         let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
-        if let Some(name) = [MANIFEST_FILE, ONNX_FILE].into_iter().find(|name| prefix.rsplit('/').next() == Some(name)) {
+        if let Some(name) = [MANIFEST_FILE, ONNX_FILE].into_iter().find(|name| prefix.rsplit('/').next() == Some(name))
+        {
             return Err(format!("must name the folder: leave out {name}"));
         }
         Ok(PinnedModel { bucket: bucket.into(), prefix: prefix.into(), sha256: sha256.to_ascii_lowercase() })
@@ -162,8 +163,7 @@ impl PinnedModel {
     }
 }
 
-const UNPINNED: &str =
-    "a model in a bucket is s3://bucket/prefix#sha256=…, with what `sha256sum manifest.toml` says";
+const UNPINNED: &str = "a model in a bucket is s3://bucket/prefix#sha256=…, with what `sha256sum manifest.toml` says";
 
 /// Without the hash.
 impl fmt::Display for PinnedModel {

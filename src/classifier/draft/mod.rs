@@ -253,17 +253,18 @@ fn output_kind(graph: &Graph, neighbours: &Neighbours, on_zeros: &[f32], said: &
     let port = graph.outputs().first().map(Port::to_string).unwrap_or_default();
     let last = graph.last_operator().unwrap_or("nothing that is known");
     let sum: f32 = on_zeros.iter().sum();
-    let one = on_zeros.len() > 1
-        && on_zeros.iter().all(|output| (0.0..=1.0).contains(output))
-        && (sum - 1.0).abs() < 1e-3;
+    let one =
+        on_zeros.len() > 1 && on_zeros.iter().all(|output| (0.0..=1.0).contains(output)) && (sum - 1.0).abs() < 1e-3;
     let (kind, because) = match last {
         "Softmax" => (OutputKind::Probabilities, "they are probabilities"),
-        "Sigmoid" => {
-            (OutputKind::MultiLabelProbabilities, "each is a probability of its own, so a picture may have several labels")
-        }
-        _ if neighbours.is_multi_label() => {
-            (OutputKind::MultiLabelLogits, "and config.json says multi_label_classification: a sigmoid each is to be done")
-        }
+        "Sigmoid" => (
+            OutputKind::MultiLabelProbabilities,
+            "each is a probability of its own, so a picture may have several labels",
+        ),
+        _ if neighbours.is_multi_label() => (
+            OutputKind::MultiLabelLogits,
+            "and config.json says multi_label_classification: a sigmoid each is to be done",
+        ),
         _ if one => (OutputKind::Probabilities, "but they sum to 1: they are probabilities"),
         _ => (OutputKind::Logits, "softmax is still to be done"),
     };
@@ -276,7 +277,8 @@ fn output_kind(graph: &Graph, neighbours: &Neighbours, on_zeros: &[f32], said: &
 
 /// Of the file, or of its folder where that says more.
 fn name(onnx: &Path) -> String {
-    let part = |path: Option<&std::ffi::OsStr>| path.map(|part| part.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let part =
+        |path: Option<&std::ffi::OsStr>| path.map(|part| part.to_string_lossy().to_lowercase()).unwrap_or_default();
     let stem = part(onnx.file_stem());
     let folder = onnx.parent().and_then(|folder| std::path::absolute(folder).ok());
     let folder = part(folder.as_deref().and_then(Path::file_name));

@@ -73,9 +73,10 @@ impl Neighbours {
             let (_, text) = graph.metadata().find(|(name, _)| name == key)?;
             Some((format!("{key} of the metadata"), parsed(text)?))
         });
-        let config = self.config.as_ref().and_then(|config| {
-            Some((format!("id2label of {CONFIG}"), numbered(config["id2label"].as_object()?)?))
-        });
+        let config = self
+            .config
+            .as_ref()
+            .and_then(|config| Some((format!("id2label of {CONFIG}"), numbered(config["id2label"].as_object()?)?)));
         for (source, labels) in metadata.chain(config).chain(self.listed.clone()) {
             let labels: Vec<String> = labels.into_iter().map(plain).collect();
             if labels.len() == classes && !labels.iter().any(String::is_empty) {

@@ -65,7 +65,9 @@ impl Preset {
         let mut order = ChannelOrder::Rgb;
         let resize = match self {
             Preset::Mnist if channels != 1 => {
-                return Err(format!("takes {channels} channels, and preset mnist is for grey: name another with --preset"));
+                return Err(format!(
+                    "takes {channels} channels, and preset mnist is for grey: name another with --preset"
+                ));
             }
             Preset::Mnist => {
                 let fit = (shorter * INK.0 / INK.1).max(1);
@@ -158,15 +160,21 @@ fn keras(graph: &Graph, normalises: bool, channels: usize, said: &mut Said) -> (
     if normalises {
         said.found("it begins by scaling its input itself: it gets pixels from 0 to 255");
     } else if let Some(family) = any(&["efficientnet", "convnext", "regnet"]) {
-        said.found(format_args!("its layers are named {family}'s, which scales by itself: it gets pixels from 0 to 255"));
-    } else if let Some(family) = any(&["mobilenet", "inception", "xception", "nasnet", "resnet50v2", "resnet101v2", "resnet152v2"]) {
+        said.found(format_args!(
+            "its layers are named {family}'s, which scales by itself: it gets pixels from 0 to 255"
+        ));
+    } else if let Some(family) =
+        any(&["mobilenet", "inception", "xception", "nasnet", "resnet50v2", "resnet101v2", "resnet152v2"])
+    {
         said.found(format_args!("its layers are named {family}'s: pixels from -1 to 1"));
         let mean = vec![1.0; channels];
         return (Resize { scale: 1.0 / 127.5, mean, ..stretched }, ChannelOrder::Rgb);
     } else if let Some(family) = any(&["densenet"]).filter(|_| channels == 3) {
         said.found(format_args!("its layers are named {family}'s: ImageNet's mean and standard deviation"));
         return (Resize { mean: MEAN.into(), std: STD.into(), ..stretched }, ChannelOrder::Rgb);
-    } else if let Some(family) = any(&["vgg16", "vgg19", "resnet50", "resnet101", "resnet152"]).filter(|_| channels == 3) {
+    } else if let Some(family) =
+        any(&["vgg16", "vgg19", "resnet50", "resnet101", "resnet152"]).filter(|_| channels == 3)
+    {
         said.found(format_args!("its layers are named {family}'s: blue first, ImageNet's mean subtracted"));
         let mean = vec![103.939, 116.779, 123.68];
         return (Resize { mean, ..unscaled }, ChannelOrder::Bgr);
