@@ -157,12 +157,14 @@ async fn cached() -> Result<(), Failed> {
     Ok(())
 }
 
+type Damage<'a> = &'a dyn Fn(&Path) -> std::io::Result<()>;
+
 /// What a process that was killed, a full disk or somebody else may leave of a cache.
 async fn damaged() -> Result<(), Failed> {
     let (cloud, files, other) = (Cloud::start().await?, Files::colours()?, Files::confused()?);
     files.put(&cloud, "m/").await?;
     let source = files.source("m")?;
-    let damages: [(&str, &dyn Fn(&Path) -> std::io::Result<()>); 6] = [
+    let damages: [(&str, Damage); 6] = [
         ("the network ends early", &|folder| std::fs::write(folder.join("model.onnx"), &files.onnx[..999])),
         ("no network", &|folder| std::fs::remove_file(folder.join("model.onnx"))),
         ("other labels", &|folder| std::fs::write(folder.join("labels.txt"), "a\nb\nc\nd\n")),

@@ -3,8 +3,8 @@
 
 use std::fmt;
 use std::fs;
-use std::io;
-use std::path::Path;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 
 use futures_util::future::try_join;
 use sha2::{Digest, Sha256};
@@ -19,6 +19,8 @@ use crate::objects::{FetchError, Objects, Pinned};
 const LARGEST_NETWORK: u64 = 262_144_000;
 /// Bytes of a manifest, and of a file of labels.
 const LARGEST_TEXT: u64 = 1_000_000;
+
+const UNPINNED: &str = "a model in a bucket is s3://bucket/prefix#sha256=…, with what `sha256sum manifest.toml` says";
 
 /// `s3://bucket/prefix#sha256=…`
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +46,7 @@ impl PinnedModel {
         let (place, fragment) = place.rsplit_once('#').ok_or(UNPINNED)?;
         let sha256 = fragment.strip_prefix("sha256=").ok_or(UNPINNED)?;
         if sha256.len() != 64 || !sha256.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-            return Err(format!("sha256 must be 64 hexadecimal digits, not {}: {UNPINNED}", sha256.chars().count()));
+            return Err(format!("{sha256:?} is no SHA-256, which has 64 hexadecimal digits: {UNPINNED}"));
         }
         let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
         // Laxer than AWS, as lookalikes are.
@@ -87,7 +89,7 @@ impl PinnedModel {
     /// The network is not fetched for it.
     pub(super) async fn manifest(&self, objects: &dyn Objects, cache: &Path) -> Result<Manifest, SourceError> {
         let folder = self.folder(cache);
-        let cached = async |name: &str, _| beside(&folder, name);
+        let cached = async |name: &str, most| beside(&folder, name, most);
         if let Ok((toml, labels)) = self.texts(&cached).await
             && let Ok(manifest) = self.read(&toml)?.manifest(&labels.1)
         {
@@ -98,7 +100,7 @@ impl PinnedModel {
         Ok(self.read(&toml)?.manifest(&labels.1)?)
     }
 
-    fn folder(&self, cache: &Path) -> std::path::PathBuf {
+    fn folder(&self, cache: &Path) -> PathBuf {
         cache.join(format!("spotter-model-{}", self.sha256))
     }
 
@@ -107,7 +109,7 @@ impl PinnedModel {
         if !folder.exists() {
             return Ok(None);
         }
-        let files = self.files(&async |name: &str, _| beside(folder, name)).await?;
+        let files = self.files(&async |name: &str, most| beside(folder, name, most)).await?;
         Ok(Some(self.read(&files.toml)?.model(&files.labels.1, &files.onnx)?))
     }
 
@@ -153,7 +155,7 @@ impl PinnedModel {
             Err(FetchError::TooLarge { head, .. }) => {
                 format!("{object} has {} bytes, and it may have {most}", head.size)
             }
-            Err(FetchError::Retry(why)) => {
+            Err(FetchError::Denied(why)) => {
                 let all = if self.prefix.is_empty() { "*".to_owned() } else { format!("{}/*", self.prefix) };
                 format!("{why}. The model needs s3:GetObject on arn:aws:s3:::{}/{all}", self.bucket)
             }
@@ -163,8 +165,6 @@ impl PinnedModel {
     }
 }
 
-const UNPINNED: &str = "a model in a bucket is s3://bucket/prefix#sha256=…, with what `sha256sum manifest.toml` says";
-
 /// Without the hash.
 impl fmt::Display for PinnedModel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -173,9 +173,12 @@ impl fmt::Display for PinnedModel {
     }
 }
 
-fn beside(folder: &Path, name: &str) -> Result<Vec<u8>, SourceError> {
-    let path = folder.join(name);
-    fs::read(&path).map_err(|error| SourceError::Fetch(format!("{}: {error}", path.display())))
+/// At most one byte more than `most`: in a temporary folder anybody may have written anything.
+fn beside(folder: &Path, name: &str, most: u64) -> Result<Vec<u8>, SourceError> {
+    let (path, mut bytes) = (folder.join(name), Vec::new());
+    let read = fs::File::open(&path).and_then(|file| file.take(most.saturating_add(1)).read_to_end(&mut bytes));
+    read.map_err(|error| SourceError::Fetch(format!("{}: {error}", path.display())))?;
+    Ok(bytes)
 }
 
 impl Files {
@@ -252,9 +255,12 @@ mod tests {
             ("s3://models/fruit#HASH", "#sha256=…, with what"),
             ("s3://models/fruit?sha256=HASH", "#sha256=…, with what"),
             ("s3://models/fruit#sha256:HASH", "#sha256=…, with what"),
-            (short, "64 hexadecimal digits, not 4"),
-            ("s3://models/fruit#sha256=HASH0", "64 hexadecimal digits, not 65"),
-            ("s3://models/fruit#sha256=zz112233445566778899aabbccddeeff00112233445566778899aabbccddeeff", "64 hexa"),
+            (short, "\"0011\" is no SHA-256, which has 64"),
+            ("s3://models/fruit#sha256=HASH0", "is no SHA-256"),
+            (
+                "s3://models/fruit#sha256=zz112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
+                "is no SHA-256",
+            ),
             ("s3:/models/fruit#sha256=HASH", "s3://bucket/prefix#sha256=…"),
             ("s3:///fruit#sha256=HASH", "\"\" is no bucket's name"),
             ("s3://key:secret@host/fruit#sha256=HASH", "is no bucket's name"),

@@ -249,7 +249,8 @@ async fn away(node: Part<String>) -> Result<(), Failed> {
     sandbox.init("bootstrap", &files.url("m"))?;
     let answer = sandbox.invoke(&event).await?;
     let message = answer["errorMessage"].as_str().unwrap_or_default();
-    assert!(answer["errorType"] == "Model" && message.contains("S3 cannot be reached"), "{answer}");
+    assert!(answer["errorType"] == "Model" && message.contains("cannot fetch the model: s3://demo/m/"), "{answer}");
+    assert!(!message.contains("s3:GetObject"), "permissions are not what it lacks: {answer}");
     assert!(sandbox.log()?.contains("\"outcome\":\"no_model\""), "{}", sandbox.log()?);
     sandbox.open.store(true, Ordering::SeqCst);
     assert_eq!(sandbox.invoke(&event).await?, json!({ "objects": 1 }), "{}", sandbox.log()?);
