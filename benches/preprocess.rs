@@ -35,7 +35,9 @@ const PICTURES: [(&str, f32, Ground); 6] = [
 
 fn main() -> Result<(), Box<dyn Error>> {
     let how = Preprocess::Ink { fit: 20, mean: Vec::new(), std: Vec::new() };
-    println!("{WIDTH} x {HEIGHT}, {ROUNDS} rounds, each picture decoded and preprocessed in turns; medians (slowest tenth)");
+    println!(
+        "{WIDTH} x {HEIGHT}, {ROUNDS} rounds, each picture decoded and preprocessed in turns; medians (slowest tenth)"
+    );
     println!("{:32} {:>22} {:>22} {:>8}", "picture", "decode JPEG", "preprocess", "share");
     for (name, size, ground) in PICTURES {
         let jpeg = jpeg_of(&drawn(size, ground))?;
@@ -61,7 +63,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// A bent stroke (a `7`), `size` pixels high, in the middle.
 fn drawn(size: f32, ground: Ground) -> Vec<u8> {
     let (left, top) = (WIDTH as f32 / 2.0 - size * 0.35, HEIGHT as f32 / 2.0 - size / 2.0);
-    let strokes = [((left, top), (left + size * 0.7, top)), ((left + size * 0.7, top), (left + size * 0.25, top + size))];
+    let strokes =
+        [((left, top), (left + size * 0.7, top)), ((left + size * 0.7, top), (left + size * 0.25, top + size))];
     let mut state = 1u64;
     let mut pixels = Vec::with_capacity((WIDTH * HEIGHT) as usize);
     for y in 0..HEIGHT {

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use crate::decode::Limits;
 use crate::event::EventBridgeKeys;
 use crate::filter::{Filter, Glob};
+use crate::model_source::ModelSource;
 use crate::notify::NotifyConfig;
 use crate::objects::S3Settings;
 use crate::records::cassandra::{CassandraConfig, KEYSPACE_RULE, Login, Tls, is_keyspace};
@@ -47,6 +48,10 @@ const ENDPOINTS: [&str; 2] = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"];
 /// The SDK reads these, too; where one is set, a queue's URL does not say where the queue is.
 const QUEUE_ENDPOINTS: [&str; 2] = ["AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL"];
 
+/// Lambda says where it has unpacked the function's zip.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>
+const TASK_ROOT: &str = "LAMBDA_TASK_ROOT";
+
 pub const DEFAULT_KEYSPACE: &str = "spotter";
 const DEFAULT_CASSANDRA_PORT: u16 = 9042;
 /// No picture of 25 million pixels that people take is larger.
@@ -57,8 +62,10 @@ const SHORTEST_PAGE_TOKEN: usize = 16;
 /// What the environment says; flags of the command line replace single fields.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Folder of a model that replaces the one in the binary.
-    pub model: Option<PathBuf>,
+    /// The one in the binary, or what replaces it.
+    pub model: ModelSource,
+    /// The system's folder for what may be lost, such as a fetched model.
+    pub temp: PathBuf,
     pub cassandra: Option<CassandraConfig>,
     /// Folder of the embedded home of records and of `serve`.
     pub data: Option<PathBuf>,
@@ -115,7 +122,8 @@ impl Settings {
         let get = |name| variables(name).filter(|value| !value.is_empty());
         let keys = [("plain", EventBridgeKeys::Plain), ("encoded", EventBridgeKeys::Encoded)];
         Ok(Settings {
-            model: get(MODEL).map(PathBuf::from),
+            model: model(&get)?,
+            temp: std::env::temp_dir(),
             cassandra: cassandra(&get)?,
             data: get(DATA).map(PathBuf::from),
             eventbridge_keys: choice(&get, EVENTBRIDGE_KEYS, &keys)?.unwrap_or_default(),
@@ -171,6 +179,17 @@ fn page_token(get: &impl Variables) -> Result<Option<Secret>, ConfigError> {
         }
         token => Ok(token),
     }
+}
+
+fn model(get: &impl Variables) -> Result<ModelSource, ConfigError> {
+    let Some(value) = get(MODEL) else {
+        return Ok(ModelSource::default());
+    };
+    let source = ModelSource::parse(&value).map_err(|problem| error(MODEL, &value.to_string_lossy(), problem))?;
+    Ok(match get(TASK_ROOT) {
+        Some(root) => source.relative_to(root),
+        None => source,
+    })
 }
 
 fn globs(get: &impl Variables, variable: &'static str) -> Result<Vec<Glob>, ConfigError> {
@@ -275,7 +294,9 @@ mod tests {
     #[test]
     fn nothing_set_is_the_embedded_default() {
         let settings = read(&[]).unwrap();
-        assert!(settings.cassandra.is_none() && settings.model.is_none() && !settings.s3.uses_path_style());
+        assert!(
+            settings.cassandra.is_none() && settings.model == ModelSource::Embedded && !settings.s3.uses_path_style()
+        );
         assert_eq!((settings.limits.pixels, settings.max_bytes), (25_000_000, 64_000_000));
     }
 
@@ -290,6 +311,17 @@ mod tests {
         let wanted = |name: &'static str, value: &'static str| colours(move |n| (n == name).then(|| value.into()));
         assert!(wanted("TERM", "xterm-256color") && wanted("NO_COLOR", "") && wanted("OTHER", "1"));
         assert!(!wanted("NO_COLOR", "1") && !wanted("NO_COLOR", "0") && !wanted("TERM", "dumb"));
+    }
+
+    #[test]
+    fn a_model_is_a_folder_or_pinned_in_a_bucket() {
+        let model = |variables: &[(&str, &str)]| read(variables).map(|settings| settings.model.to_string());
+        assert_eq!(model(&[(MODEL, "fruit")]).as_deref(), Ok("fruit"));
+        assert_eq!(model(&[(MODEL, "fruit"), (TASK_ROOT, "/var/task")]).as_deref(), Ok("/var/task/fruit"));
+        let pinned = format!("s3://models/fruit#sha256={}", "0f".repeat(32));
+        assert_eq!(model(&[(MODEL, &pinned), (TASK_ROOT, "/var/task")]).as_deref(), Ok("s3://models/fruit"));
+        let error = model(&[(MODEL, "s3://models/fruit")]).unwrap_err();
+        assert!(error.starts_with("SPOTTER_MODEL=\"s3://models/fruit\": ") && error.contains("#sha256="), "{error}");
     }
 
     #[test]

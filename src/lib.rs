@@ -27,6 +27,7 @@ pub mod filter;
 pub mod function;
 #[cfg(feature = "cli")]
 pub mod local;
+pub mod model_source;
 pub mod notify;
 pub mod objects;
 #[cfg(feature = "page")]

@@ -175,7 +175,9 @@ impl Pipeline {
             Err(error @ (FetchError::Superseded(_) | FetchError::Gone { .. })) => {
                 return Err(Outcome::Superseded(error.to_string()));
             }
-            Err(error @ (FetchError::Retry(_) | FetchError::Overloaded(_))) => return Err(way.refused(&error)),
+            Err(error @ (FetchError::Denied(_) | FetchError::Retry(_) | FetchError::Overloaded(_))) => {
+                return Err(way.refused(&error));
+            }
         };
         let subject = Subject { order: order(event, &head, known), event: event.clone(), head };
         let record = match bytes {

@@ -38,6 +38,11 @@ pub fn misconfigured(why: &str) {
     tracing::error!(outcome = "misconfigured", why);
 }
 
+/// One line about a model that cannot be had, now or ever.
+pub fn no_model(why: &str) {
+    tracing::error!(outcome = "no_model", why);
+}
+
 /// One line about one object's outcome.
 pub fn outcome(event: &ObjectEvent, handled: &Handled) {
     let (bucket, key, seq) = (event.bucket.as_str(), event.key.as_str(), Order::of(event).seq);

@@ -169,7 +169,7 @@ fn errors() -> Result<(), Failed> {
         (&["classify", "samples"], 1, "cannot read samples"),
         (&["invoke", "Cargo.toml"], 1, "Cargo.toml is not JSON"),
         (&["list", "--since", "yesterday"], 2, "RFC 3339"),
-        (&["--model-folder", "samples", "model", "show"], 1, "manifest.toml"),
+        (&["--model", "samples", "model", "show"], 1, "manifest.toml"),
     ];
     for (arguments, code, sentence) in cases {
         let output = run(&home, arguments)?;

@@ -17,6 +17,7 @@ mod function;
 mod function_url;
 mod harness;
 mod model;
+mod model_source;
 mod notify;
 mod page;
 mod pictures;
@@ -45,6 +46,7 @@ fn main() -> std::process::ExitCode {
     trials.extend(function::trials());
     trials.extend(function_url::trials());
     trials.extend(model::trials());
+    trials.extend(model_source::trials());
     trials.extend(notify::trials());
     trials.extend(page::trials());
     trials.extend(pictures::trials());

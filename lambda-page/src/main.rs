@@ -2,36 +2,49 @@
 //!
 //! It is never public by mistake: with `SPOTTER_PAGE_TOKEN` the API asks for the token, without it only what AWS has
 //! authenticated is answered. As in the other function INIT never fails: what is wrong is in the log, and every
-//! request is told so.
+//! request is told so; a model that cannot be had is asked for again by each request.
 
+use std::future::ready;
+use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use lambda_runtime::{Context, Diagnostic, Error, LambdaEvent, run, service_fn};
 use serde_json::Value;
-use spotter::classifier::Model;
 use spotter::config::{self, Secret, Settings};
+use spotter::model_source::{LAYER, SourceError};
 use spotter::objects::{Objects, S3Objects, Upload};
 use spotter::page::function_url::{FunctionUrl, unavailable};
 use spotter::page::{PageState, Token, Uploads};
 use spotter::records::cassandra::Cassandra;
 use spotter::telemetry;
+use tokio::sync::OnceCell;
+use tokio::time::timeout_at;
 
 /// Kept free of an invocation's time, so that what takes too long is answered and not cut off.
 const TO_ANSWER: Duration = Duration::from_millis(500);
+/// Of the 10 s that INIT may take; over them Lambda would begin anew.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html>
+const INIT_TIME: Duration = Duration::from_secs(8);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     telemetry::to_json();
     let page = &init().await;
-    if let Err(problem) = page {
-        telemetry::misconfigured(problem);
+    match page {
+        Err(problem) => telemetry::misconfigured(problem),
+        // What keeps it from its model is the next request's to tell, if it is still so.
+        Ok(page) => drop(page.get(Instant::now() + INIT_TIME).await),
     }
     run(service_fn(async |event: LambdaEvent<Value>| -> Result<Value, Diagnostic> {
         let Ok(page) = page else {
             return Ok(unavailable("This function's settings are wrong: its log says which."));
         };
-        match tokio::time::timeout(left(&event.context), page.answer(&event.payload)).await {
+        let deadline = deadline(&event.context);
+        let Ok(page) = page.get(deadline).await else {
+            return Ok(unavailable("This function has no model now: its log says why."));
+        };
+        match timeout_at(deadline.into(), page.answer(&event.payload)).await {
             Ok(answer) => answer.map_err(|error| told("UnreadableEvent", &error)),
             Err(_) => Ok(unavailable("This took longer than the function may: ask for less, such as a shorter time.")),
         }
@@ -44,42 +57,72 @@ fn told(error_type: &str, error: &impl ToString) -> Diagnostic {
     Diagnostic { error_type: error_type.into(), error_message: error.to_string() }
 }
 
-fn left(context: &Context) -> Duration {
-    context.deadline().duration_since(SystemTime::now()).unwrap_or_default().saturating_sub(TO_ANSWER)
+/// [`TO_ANSWER`] before Lambda ends the process.
+fn deadline(context: &Context) -> Instant {
+    let left = context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
+    Instant::now() + left.saturating_sub(TO_ANSWER)
 }
 
-async fn init() -> Result<FunctionUrl, String> {
-    let settings = Settings::from_env(None).map_err(|error| error.to_string())?;
-    let Some(cassandra) = settings.cassandra else {
+/// What there is before the model.
+struct Page {
+    settings: Settings,
+    records: Arc<Cassandra>,
+    objects: Arc<dyn Objects>,
+    /// Where browsers upload to, and what they reach it by.
+    uploads: Option<(String, Uploads)>,
+    function: OnceCell<FunctionUrl>,
+}
+
+async fn init() -> Result<Page, String> {
+    let mut settings = Settings::from_env(None).map_err(|error| error.to_string())?;
+    let Some(cassandra) = settings.cassandra.take() else {
         return Err(format!("{} must name the database's nodes, as host:port[,host:port…]", config::CASSANDRA));
     };
+    settings.model = settings.model.or_layer(Path::new(LAYER));
     let records = Arc::new(Cassandra::new(cassandra));
     let connecting = Arc::clone(&records);
     // The first question waits for it, and tries again if it failed.
     tokio::spawn(async move { connecting.connect().await });
-    let model = Arc::new(Model::load(settings.model.as_deref()).map_err(|error| error.to_string())?);
     let objects = Arc::new(S3Objects::connect(&settings.s3).await);
-    let (s3_endpoint, uploads) = match settings.page_bucket {
-        None => (String::new(), None),
-        Some(bucket) => (
-            origin(&*objects, &bucket).await?,
-            Some(Uploads { bucket, any_bucket: false, prefix: settings.page_prefix }),
-        ),
+    let uploads = match settings.page_bucket.clone() {
+        None => None,
+        Some(bucket) => {
+            let prefix = settings.page_prefix.clone();
+            Some((origin(&*objects, &bucket).await?, Uploads { bucket, any_bucket: false, prefix }))
+        }
     };
-    let state = PageState {
-        records,
-        model,
-        objects,
-        limits: settings.limits,
-        max_bytes: settings.max_bytes,
-        s3_endpoint,
-        uploads,
-        live: None,
-        samples: None,
-        hosts: None,
-        token: settings.page_token.map(|Secret(token)| Token::new(&token)),
-    };
-    Ok(FunctionUrl::new(state))
+    Ok(Page { settings, records, objects, uploads, function: OnceCell::new() })
+}
+
+impl Page {
+    /// The page with its model, which is loaded once.
+    async fn get(&self, deadline: Instant) -> Result<&FunctionUrl, String> {
+        let model = &self.settings.model;
+        let loaded = timeout_at(deadline.into(), self.function.get_or_try_init(|| self.load())).await;
+        let page = match loaded {
+            Ok(page) => page.map_err(|error| error.to_string()),
+            Err(_) => Err(format!("the time was up while still loading the model from {model}")),
+        };
+        page.inspect_err(|problem| telemetry::no_model(problem))
+    }
+
+    async fn load(&self) -> Result<FunctionUrl, SourceError> {
+        let Settings { model, temp, limits, max_bytes, page_token, .. } = &self.settings;
+        let (s3_endpoint, uploads) = self.uploads.clone().unzip();
+        Ok(FunctionUrl::new(PageState {
+            records: self.records.clone(),
+            model: Arc::new(model.load(ready(Arc::clone(&self.objects)), temp).await?),
+            objects: self.objects.clone(),
+            limits: *limits,
+            max_bytes: *max_bytes,
+            s3_endpoint: s3_endpoint.unwrap_or_default(),
+            uploads,
+            live: None,
+            samples: None,
+            hosts: None,
+            token: page_token.as_ref().map(|Secret(token)| Token::new(token)),
+        }))
+    }
 }
 
 /// Where browsers reach the bucket: scheme and host of what they are given to upload with.

@@ -4,16 +4,18 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
-use serde::de::value::SeqAccessDeserializer;
-use serde::de::{SeqAccess, Visitor};
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::error::ModelError;
+use crate::encoding::hex;
 use crate::preprocess::{ChannelOrder, Mode, Preprocess, Resize};
 
-pub(super) const MANIFEST_FILE: &str = "manifest.toml";
+pub const MANIFEST_FILE: &str = "manifest.toml";
 /// Beside the manifest, in a model's folder.
-pub(super) const ONNX_FILE: &str = "model.onnx";
+pub const ONNX_FILE: &str = "model.onnx";
 /// Where the digit reader comes from, in errors.
 pub(super) const EMBEDDED: &str = "the binary";
 
@@ -112,9 +114,17 @@ impl Input {
 }
 
 /// Labels as a manifest has them: here, or one a line in a file beside it.
-enum Written {
+pub(super) enum Written {
     Here(Vec<String>),
-    InFile(String),
+    InFile(LabelsFile),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LabelsFile {
+    pub(super) file: String,
+    /// Lower-case hex; needed where the file is fetched.
+    pub(super) sha256: Option<String>,
 }
 
 impl<'de> Deserialize<'de> for Written {
@@ -128,7 +138,11 @@ impl<'de> Deserialize<'de> for Written {
             }
 
             fn visit_str<E>(self, name: &str) -> Result<Written, E> {
-                Ok(Written::InFile(name.to_owned()))
+                Ok(Written::InFile(LabelsFile { file: name.to_owned(), sha256: None }))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, file: A) -> Result<Written, A::Error> {
+                LabelsFile::deserialize(MapAccessDeserializer::new(file)).map(Written::InFile)
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, labels: A) -> Result<Written, A::Error> {
@@ -140,26 +154,59 @@ impl<'de> Deserialize<'de> for Written {
 }
 
 impl Written {
-    fn labels(self, folder: &Path) -> Result<Vec<String>, ModelError> {
-        let name = match self {
+    fn labels(
+        self,
+        origin: &Path,
+        read: impl FnOnce(&str) -> Result<Vec<u8>, ModelError>,
+    ) -> Result<Vec<String>, ModelError> {
+        let LabelsFile { file, sha256 } = match self {
             Written::Here(labels) => return Ok(labels),
-            Written::InFile(name) => name,
+            Written::InFile(file) => file,
         };
-        // A manifest may be somebody else's: it reads no file but its neighbours.
-        if name.is_empty() || name.starts_with('.') || name.contains(['/', '\\', ':']) {
-            return Err(ModelError::manifest(folder, format!("labels {name:?} must name a file in the same folder")));
+        let bytes = read(&file)?;
+        if let Some(said) = sha256
+            && let digest = digest(&bytes)
+            && digest != said
+        {
+            let problem =
+                format!("says sha256 {said} of {file}, but it has {digest}: put the right one into the manifest");
+            return Err(ModelError::manifest(origin, problem));
         }
-        let text = text(folder, &name)?;
+        let text = String::from_utf8(bytes)
+            .map_err(|_| ModelError::manifest(origin, format!("{file} beside it is not UTF-8 text")))?;
         // Editors end the last line; some begin the file with a byte order mark.
         Ok(text.trim_start_matches('\u{feff}').trim_end().lines().map(|line| line.trim().to_owned()).collect())
     }
 }
 
 impl Manifest<Written> {
-    fn resolved(self, folder: &Path) -> Result<Manifest, ModelError> {
+    /// As it is written; its labels may still be elsewhere.
+    pub(super) fn written(bytes: &[u8], origin: &Path) -> Result<Manifest<Written>, ModelError> {
+        let text = str::from_utf8(bytes).map_err(|_| ModelError::manifest(origin, "is not UTF-8 text"))?;
+        let manifest: Manifest<Written> =
+            toml::from_str(text).map_err(|error| ModelError::manifest(origin, located(text, &error)))?;
+        // A manifest may be somebody else's: it reads no file but its neighbours.
+        if let Written::InFile(LabelsFile { file, .. }) = &manifest.labels
+            && (file.is_empty() || file.starts_with('.') || file.contains(['/', '\\', ':']))
+        {
+            return Err(ModelError::manifest(origin, format!("labels {file:?} must name a file in the same folder")));
+        }
+        Ok(manifest)
+    }
+
+    /// With its labels, and nothing wrong; `read` gets a file beside it.
+    pub(super) fn resolved(
+        self,
+        origin: &Path,
+        read: impl FnOnce(&str) -> Result<Vec<u8>, ModelError>,
+    ) -> Result<Manifest, ModelError> {
         let Manifest { name, version, sha256, labels, threshold, top_k, input, preprocess, output } = self;
-        let labels = labels.labels(folder)?;
-        Ok(Manifest { name, version, sha256, labels, threshold, top_k, input, preprocess, output })
+        let labels = labels.labels(origin, read)?;
+        let manifest = Manifest { name, version, sha256, labels, threshold, top_k, input, preprocess, output };
+        match manifest.problem() {
+            Some(problem) => Err(ModelError::manifest(origin, problem)),
+            None => Ok(manifest),
+        }
     }
 }
 
@@ -168,9 +215,9 @@ pub(super) fn read(folder: &Path, name: &str) -> Result<Vec<u8>, ModelError> {
     std::fs::read(&path).map_err(|error| ModelError::Unreadable { path, error })
 }
 
-fn text(folder: &Path, name: &str) -> Result<String, ModelError> {
-    String::from_utf8(read(folder, name)?)
-        .map_err(|_| ModelError::manifest(folder, format!("{name} beside it is not UTF-8 text")))
+/// Of a model's file, as a manifest has it: lower-case hex.
+pub(super) fn digest(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
 }
 
 /// What listings find under its status.
@@ -183,7 +230,8 @@ const MOST_GUESSES: usize = 10;
 impl Manifest {
     /// That of the digit reader in the binary.
     pub fn embedded() -> Result<Manifest, ModelError> {
-        Manifest::parse(include_str!("../../model/digits/manifest.toml"), Path::new(EMBEDDED))
+        let (toml, origin) = (include_bytes!("../../model/digits/manifest.toml"), Path::new(EMBEDDED));
+        Manifest::written(toml, origin)?.resolved(origin, |name| read(origin, name))
     }
 
     /// `manifest.toml` alone, and its labels: enough to know the model's id, and quick.
@@ -197,9 +245,7 @@ impl Manifest {
             );
             return Err(ModelError::manifest(folder, problem));
         }
-        let bytes = read(folder, MANIFEST_FILE)?;
-        let text = String::from_utf8(bytes).map_err(|_| ModelError::manifest(folder, "is not UTF-8 text"))?;
-        Manifest::parse(&text, folder)
+        Manifest::written(&read(folder, MANIFEST_FILE)?, folder)?.resolved(folder, |name| read(folder, name))
     }
 
     /// `name/version`, as records have it.
@@ -210,16 +256,6 @@ impl Manifest {
     /// Confidence from which `label` is believed.
     pub fn threshold_of(&self, label: &str) -> f32 {
         self.output.thresholds.get(label).copied().unwrap_or(self.threshold)
-    }
-
-    fn parse(text: &str, folder: &Path) -> Result<Manifest, ModelError> {
-        let written: Manifest<Written> =
-            toml::from_str(text).map_err(|error| ModelError::manifest(folder, located(text, &error)))?;
-        let manifest = written.resolved(folder)?;
-        match manifest.problem() {
-            Some(problem) => Err(ModelError::manifest(folder, problem)),
-            None => Ok(manifest),
-        }
     }
 
     fn problem(&self) -> Option<String> {

@@ -7,6 +7,7 @@ mod doubt;
 #[cfg(feature = "cli")]
 mod draft;
 mod error;
+mod fetched;
 #[cfg(feature = "cli")]
 mod graph;
 mod manifest;
@@ -17,7 +18,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use tract_onnx::prelude::*;
 
 use caught::caught;
@@ -27,13 +27,13 @@ pub use doubt::Doubt;
 #[cfg(feature = "cli")]
 pub use draft::{Draft, Preset, folder_for, network_in};
 pub use error::ModelError;
+pub use fetched::FetchedManifest;
 #[cfg(feature = "cli")]
 pub use graph::{Graph, NoGraph, Port, Side};
-use manifest::{EMBEDDED, ONNX_FILE};
-pub use manifest::{Input, Layout, Manifest, Outlier, Output, OutputKind};
+use manifest::EMBEDDED;
+pub use manifest::{Input, Layout, MANIFEST_FILE, Manifest, ONNX_FILE, Outlier, Output, OutputKind};
 
 use crate::decode::{Channels, Picture};
-use crate::encoding::hex;
 use crate::preprocess::{Found, Prepared, Stage, Tensor, find, stages};
 
 const EMBEDDED_ONNX: &[u8] = include_bytes!("../../model/digits/model.onnx");
@@ -70,11 +70,6 @@ pub struct Guess {
 }
 
 impl Model {
-    /// That of a folder, else the one in the binary.
-    pub fn load(folder: Option<&Path>) -> Result<Model, ModelError> {
-        folder.map_or_else(Model::embedded, Model::from_folder)
-    }
-
     /// The digit reader that is in the binary.
     pub fn embedded() -> Result<Model, ModelError> {
         Model::new(Manifest::embedded()?, EMBEDDED_ONNX, Path::new(EMBEDDED))
@@ -86,7 +81,7 @@ impl Model {
     }
 
     fn new(manifest: Manifest, onnx: &[u8], origin: &Path) -> Result<Model, ModelError> {
-        let digest = hex(&Sha256::digest(onnx));
+        let digest = manifest::digest(onnx);
         if digest != manifest.sha256 {
             return Err(ModelError::manifest(
                 origin,

@@ -133,7 +133,7 @@ impl Backfill {
 
     async fn start(&self, settings: &Settings) -> Result<Run, Failure> {
         let objects = Arc::new(S3Objects::connect(&settings.s3).await);
-        let (records, model) = (home::records(settings)?, home::model(settings)?);
+        let (records, model) = (home::records(settings)?, home::model(settings).await?);
         let PrefixUrl { bucket, prefix } = self.place.clone();
         let bookmark = Bookmark::of(settings, &self.place, &model.id())?;
         let backfill = backfill::Backfill {

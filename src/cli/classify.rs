@@ -29,8 +29,8 @@ pub(super) struct Classify {
 }
 
 impl Classify {
-    pub(super) fn run(self, settings: &Settings) -> Result<(), Failure> {
-        let model = home::model(settings)?;
+    pub(super) async fn run(self, settings: &Settings) -> Result<(), Failure> {
+        let model = home::model(settings).await?;
         let format = self.format.chosen();
         let mut explanations = self.explain.as_deref().map(Explanations::new).transpose()?;
         let mut rows = Vec::new();

@@ -5,7 +5,7 @@ use std::time::Instant;
 use clap::Args;
 
 use super::failure::Failure;
-use super::home;
+use super::home::{self, Asked};
 use super::object_url::ObjectUrl;
 use super::output::{FormatArgs, Printer};
 use crate::ask;
@@ -36,7 +36,7 @@ pub(super) struct Correct {
 impl Correct {
     pub(super) async fn run(self, settings: &Settings) -> Result<(), Failure> {
         if let Some(label) = &self.label {
-            self.check(label, settings)?;
+            self.check(label, settings).await?;
         }
         let records = home::records_to_ask(settings)?;
         let ObjectUrl { bucket, key } = &self.object;
@@ -46,7 +46,7 @@ impl Correct {
         let mut printer = Printer::new(self.format.chosen())?;
         if self.undo {
             // What holds again: the model's answer.
-            let model = home::model_id(None, settings)?;
+            let model = home::asked(settings).await?.id();
             let (answer, newest) = records::get_with_newest(&*records, bucket, key, &model).await?;
             printer.answer(&answer.or(newest).unwrap_or(correction), None)?;
         } else {
@@ -56,11 +56,18 @@ impl Correct {
     }
 
     /// A typo would stay in every statistic.
-    fn check(&self, label: &str, settings: &Settings) -> Result<(), Failure> {
+    async fn check(&self, label: &str, settings: &Settings) -> Result<(), Failure> {
         if self.any_label && !label.trim().is_empty() {
             return Ok(());
         }
-        let manifest = home::manifest(settings)?;
+        let manifest = match home::asked(settings).await? {
+            Asked::Model(manifest) => manifest,
+            Asked::Id(id) => {
+                return Err(Failure::Usage(format!(
+                    "the labels of {id} are not known here: name its folder, or --any-label"
+                )));
+            }
+        };
         if manifest.labels.iter().any(|known| known == label) {
             return Ok(());
         }

@@ -22,6 +22,7 @@ use crate::config::Settings;
 use crate::filter::Filter;
 use crate::function::{Answer, Function};
 use crate::local::{Credentials, Endpoint, Notification, Store, client, dispatch};
+use crate::model_source::ModelSource;
 use crate::objects::{S3Objects, unanswered};
 use crate::pipeline::Outcome;
 use crate::record::{Order, Record, Status};
@@ -61,10 +62,15 @@ pub(super) async fn run(mut settings: Settings) -> Result<(), Failure> {
     // The counts are of all samples.
     settings.filter = Filter::default();
     let data = home::data_folder(&settings)?;
-    let (records, model) = (home::records(&settings)?, home::model(&settings)?);
+    let (records, model) = (home::records(&settings)?, home::model(&settings).await?);
     let version = env!("CARGO_PKG_VERSION");
-    let origin = if settings.model.is_some() { "from its folder" } else { "in the binary" };
-    line(&format!("spotter {version} · model {}, {origin} · records in {}", model.id(), data.display()))?;
+    let origin = if settings.model == ModelSource::Embedded { "in" } else { "from" };
+    line(&format!(
+        "spotter {version} · model {}, {origin} {} · records in {}",
+        model.id(),
+        settings.model,
+        data.display()
+    ))?;
 
     let store = empty_store(&data.join(OBJECTS_FOLDER))?;
     let credentials = Credentials::random()?;

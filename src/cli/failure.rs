@@ -67,6 +67,7 @@ failed!(
     crate::classifier::ModelError,
     crate::local::CredentialsError,
     crate::local::StoreError,
+    crate::model_source::SourceError,
     crate::objects::FetchError,
     crate::records::RecordsError,
     serde_json::Error,

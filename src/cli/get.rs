@@ -10,7 +10,7 @@ use futures_util::TryStreamExt;
 use super::failure::Failure;
 use super::object_url::ObjectUrl;
 use super::output::{FormatArgs, Printer, note, visible};
-use super::{home, question, times};
+use super::{home, times};
 use crate::ask;
 use crate::config::Settings;
 use crate::record::Record;
@@ -36,9 +36,6 @@ pub(super) struct Get {
     /// With --purge: do not ask
     #[arg(long, requires = "purge")]
     yes: bool,
-    /// As name/version [default: the model in use]
-    #[arg(long, value_parser = question::model)]
-    model: Option<String>,
     #[command(flatten)]
     format: FormatArgs,
 }
@@ -49,7 +46,7 @@ impl Get {
         if self.purge {
             return self.purge(&*records).await;
         }
-        let model = home::model_id(self.model.clone(), settings)?;
+        let model = home::asked(settings).await?.id();
         let deadline = Instant::now() + self.wait.unwrap_or_default();
         let mut found = self.look(&*records, &model).await?;
         while found.is_empty() && Instant::now() < deadline {

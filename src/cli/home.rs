@@ -9,8 +9,9 @@ use super::failure::Failure;
 use crate::classifier::{Manifest, Model};
 use crate::config::{DATA, PROGRAM, Settings};
 use crate::function::Function;
+use crate::model_source::ModelSource;
 use crate::notify::Notifier;
-use crate::objects::Objects;
+use crate::objects::{Objects, S3Objects};
 use crate::pipeline::{After, Pipeline};
 use crate::records::Records;
 use crate::records::cassandra::Cassandra;
@@ -53,23 +54,50 @@ pub(super) fn records(settings: &Settings) -> Result<Arc<dyn Records>, Failure> 
     })
 }
 
-pub(super) fn model(settings: &Settings) -> Result<Arc<Model>, Failure> {
-    Ok(Arc::new(Model::load(settings.model.as_deref())?))
+pub(super) async fn model(settings: &Settings) -> Result<Arc<Model>, Failure> {
+    Ok(Arc::new(settings.model.load(bucket(settings), &settings.temp).await?))
 }
 
-pub(super) fn manifest(settings: &Settings) -> Result<Manifest, Failure> {
-    Ok(match &settings.model {
-        Some(folder) => Manifest::from_folder(folder)?,
-        None => Manifest::embedded()?,
-    })
+async fn bucket(settings: &Settings) -> Arc<dyn Objects> {
+    Arc::new(S3Objects::connect(&settings.s3).await)
 }
 
-/// The model that is asked for: the flag's, else the one in use.
-pub(super) fn model_id(flag: Option<String>, settings: &Settings) -> Result<String, Failure> {
-    match flag {
-        Some(id) => Ok(id),
-        None => Ok(manifest(settings)?.id()),
+/// Whose records are asked for.
+pub(super) enum Asked {
+    /// Its records tell all that is known of it.
+    Id(String),
+    Model(Box<Manifest>),
+}
+
+impl Asked {
+    pub(super) fn id(&self) -> String {
+        match self {
+            Asked::Id(id) => id.clone(),
+            Asked::Model(manifest) => manifest.id(),
+        }
     }
+}
+
+/// Whose records are asked for: those of a model that is named by its id, or of the one in use.
+pub(super) async fn asked(settings: &Settings) -> Result<Asked, Failure> {
+    if let ModelSource::Folder(folder) = &settings.model
+        && !folder.exists()
+    {
+        let name = folder.display().to_string();
+        return if is_model_id(&name) { Ok(Asked::Id(name)) } else { Err(no_model(&name)) };
+    }
+    Ok(Asked::Model(Box::new(settings.model.manifest(bucket(settings), &settings.temp).await?)))
+}
+
+fn no_model(name: &str) -> Failure {
+    Failure::Usage(format!("there is no folder {name}: name a model by its folder, or as name/version, as in digits/1"))
+}
+
+/// `name/version`
+fn is_model_id(text: &str) -> bool {
+    let name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    text.split_once('/')
+        .is_some_and(|(of, version)| !of.is_empty() && of.chars().all(name) && version.parse::<u32>().is_ok())
 }
 
 pub(super) fn function(
@@ -91,4 +119,17 @@ pub(super) fn pipeline(
     Pipeline::new(objects, records, model, settings.limits, settings.max_bytes)
         .filtered(settings.filter.clone())
         .followed_by(After::new(settings.tag, notifier))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn models_have_a_name_and_a_version() {
+        assert!(is_model_id("digits/1") && is_model_id("my-fruit2/12"));
+        for bad in ["", "digits", "digits/", "/1", "human", "models/fruit", "a/b/1", "Digits/1", "../1", "digits/-1"] {
+            assert!(!is_model_id(bad), "{bad}");
+        }
+    }
 }

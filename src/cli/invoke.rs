@@ -42,7 +42,7 @@ impl Invoke {
             return dry_run(&payload, &settings, self.format.chosen());
         }
         let objects = Arc::new(S3Objects::connect(&settings.s3).await);
-        let function = home::function(&settings, objects, home::records(&settings)?, home::model(&settings)?);
+        let function = home::function(&settings, objects, home::records(&settings)?, home::model(&settings).await?);
         let Answer { body, objects } = function.answer(&payload, Instant::now() + TIME_LIMIT).await;
         for (event, handled) in &objects {
             note(&format!("s3://{}/{}  {}", event.bucket, event.key, summary(&handled.outcome)));

@@ -38,9 +38,11 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::config::{self, Settings};
+use crate::model_source::ModelSource;
 use crate::telemetry;
 use failure::Failure;
 
@@ -119,9 +121,10 @@ struct Globals {
     /// Folder for records and objects [env: SPOTTER_DATA] [default: the platform's data folder]
     #[arg(long, global = true, value_name = "FOLDER", help_heading = "Global options")]
     data: Option<PathBuf>,
-    /// Folder of another model: manifest.toml and model.onnx [env: SPOTTER_MODEL]
-    #[arg(long = "model-folder", global = true, value_name = "FOLDER", help_heading = "Global options")]
-    model_folder: Option<PathBuf>,
+    /// Another model: its folder, or s3://bucket/prefix#sha256=…; to ask for its records, its name/version does [env: SPOTTER_MODEL]
+    #[arg(long, global = true, help_heading = "Global options")]
+    #[arg(value_parser = OsStringValueParser::new().try_map(|text| ModelSource::parse(&text)))]
+    model: Option<ModelSource>,
     /// The bucket's endpoint [env: AWS_ENDPOINT_URL]
     #[arg(long, global = true, value_name = "URL", help_heading = "Global options")]
     endpoint_url: Option<String>,
@@ -137,7 +140,7 @@ impl Globals {
     fn settings(self) -> Result<Settings, Failure> {
         let mut settings = Settings::from_env(self.cassandra)?;
         settings.data = self.data.or(settings.data);
-        settings.model = self.model_folder.or(settings.model);
+        settings.model = self.model.unwrap_or(settings.model);
         settings.s3.endpoint_url = self.endpoint_url;
         settings.s3.region = self.region;
         settings.s3.profile = self.profile;
@@ -171,7 +174,7 @@ async fn run(globals: Globals, command: Command) -> Result<(), Failure> {
         Command::Serve(serve) => serve.run(settings).await,
         Command::Worker(worker) => worker.run(settings).await,
         Command::Env => env::run(&settings),
-        Command::Classify(classify) => classify.run(&settings),
+        Command::Classify(classify) => classify.run(&settings).await,
         Command::Get(get) => get.run(&settings).await,
         Command::List(list) => list.run(&settings).await,
         Command::Watch(watch) => watch.run(&settings).await,

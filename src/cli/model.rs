@@ -8,7 +8,7 @@ use super::model_check::Check;
 use super::model_diff::Diff;
 use super::model_init::Init;
 use super::model_prepare::Prepare;
-use super::output::{Format, FormatArgs, line};
+use super::output::{Format, FormatArgs, line, visible};
 use crate::config::Settings;
 
 /// Labels that are shown of a model.
@@ -34,7 +34,7 @@ pub(super) enum Command {
 impl Command {
     pub(super) async fn run(self, settings: &Settings) -> Result<(), Failure> {
         match self {
-            Command::Show { format } => show(format, settings),
+            Command::Show { format } => show(format, settings).await,
             Command::Init(init) => init.run(),
             Command::Check(check) => check.run(settings),
             Command::Diff(diff) => diff.run(settings).await,
@@ -43,14 +43,13 @@ impl Command {
     }
 }
 
-fn show(format: FormatArgs, settings: &Settings) -> Result<(), Failure> {
-    let model = home::model(settings)?;
+async fn show(format: FormatArgs, settings: &Settings) -> Result<(), Failure> {
+    let model = home::model(settings).await?;
     let manifest = model.manifest();
     if format.chosen() != Format::Table {
         return line(&serde_json::to_string(manifest)?);
     }
-    let origin = settings.model.as_ref().map_or("the binary".into(), |folder| folder.display().to_string());
-    line(&format!("model       {} in {origin}", model.id()))?;
+    line(&format!("model       {} in {}", model.id(), visible(&settings.model.to_string())))?;
     line(&format!("labels      {}", labels(&manifest.labels)))?;
     line(&format!("input       {}", serde_json::to_string(&manifest.input)?))?;
     line(&format!("preprocess  {}", serde_json::to_string(&manifest.preprocess)?))?;

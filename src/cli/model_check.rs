@@ -129,7 +129,7 @@ fn summary(fails: usize, warnings: usize, unread: usize, next: Option<&Path>) ->
     let folder = visible(&folder.display().to_string());
     let folder = if folder.contains(' ') { format!("'{folder}'") } else { folder };
     line(&format!("Next  spotter model check {folder} yours.jpg"))?;
-    line(&format!("      spotter --model-folder {folder} serve"))
+    line(&format!("      spotter --model {folder} serve"))
 }
 
 /// `7 0.998, 1 0.001`, and what speaks against it.

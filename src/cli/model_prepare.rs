@@ -43,7 +43,7 @@ impl Prepare {
         }
         let files = files(&paths)?;
         let run = Run {
-            model: home::model(settings)?,
+            model: home::model(settings).await?,
             limits: settings.limits,
             max_bytes: settings.max_bytes,
             stopped: Arc::new(AtomicBool::new(false)),

@@ -1,13 +1,17 @@
 //! The flags that say which records.
 
+use std::path::Path;
+
 use clap::Args;
 
 use super::failure::Failure;
-use super::home;
+use super::home::{self, Asked};
 use super::object_url::PrefixUrl;
 use super::times::PeriodArgs;
 use crate::ask::{self, Question};
+use crate::classifier::Manifest;
 use crate::config::Settings;
+use crate::model_source::ModelSource;
 use crate::record::{HUMAN, Status};
 use crate::records::{Records, RecordsError};
 
@@ -34,16 +38,10 @@ pub(super) struct QuestionArgs {
     /// Deletes and removed versions instead
     #[arg(long, conflicts_with_all = ["label", "model", "status", "min_confidence", "max_confidence"])]
     deleted: bool,
-    /// As name/version, or human for corrections [default: the model in use]
-    #[arg(long, value_parser = model_or_human)]
-    model: Option<String>,
 }
 
 impl QuestionArgs {
-    pub(super) fn question(self, period: PeriodArgs, settings: &Settings) -> Result<Question, Failure> {
-        if let (Some(label), None) = (&self.label, &self.model) {
-            check_label(label, settings)?;
-        }
+    pub(super) async fn question(self, period: PeriodArgs, settings: &Settings) -> Result<Question, Failure> {
         let (bucket, place_prefix) = match self.place {
             Some(PrefixUrl { bucket, prefix }) => (Some(bucket), Some(prefix).filter(|prefix| !prefix.is_empty())),
             None => (None, None),
@@ -55,7 +53,7 @@ impl QuestionArgs {
             (place, flag) => place.or(flag),
         };
         // Deletes are no model's.
-        let model = if self.deleted { String::new() } else { home::model_id(self.model, settings)? };
+        let model = if self.deleted { String::new() } else { model_or_human(self.label.as_deref(), settings).await? };
         Ok(Question {
             model,
             label: self.label,
@@ -90,9 +88,23 @@ pub(super) async fn nothing_of_the_bucket(
     Ok(none.then(|| format!("no record of bucket {name} {by} yet")))
 }
 
+/// Whose sightings are asked for; `human` are people's corrections.
+async fn model_or_human(label: Option<&str>, settings: &Settings) -> Result<String, Failure> {
+    if let ModelSource::Folder(folder) = &settings.model
+        && folder == Path::new(HUMAN)
+        && !folder.exists()
+    {
+        return Ok(HUMAN.to_owned());
+    }
+    let asked = home::asked(settings).await?;
+    if let (Some(label), Asked::Model(manifest)) = (label, &asked) {
+        check_label(label, manifest)?;
+    }
+    Ok(asked.id())
+}
+
 /// A typo would only find nothing.
-fn check_label(label: &str, settings: &Settings) -> Result<(), Failure> {
-    let manifest = home::manifest(settings)?;
+fn check_label(label: &str, manifest: &Manifest) -> Result<(), Failure> {
     let statuses = [Status::Unsure, Status::Rejected].map(Status::as_str);
     if statuses.contains(&label) || manifest.labels.iter().any(|known| known == label) {
         return Ok(());
@@ -114,10 +126,6 @@ pub(super) fn model(text: &str) -> Result<String, String> {
         Some((name, version)) if !name.is_empty() && !version.is_empty() => Ok(text.to_owned()),
         _ => Err("write its name and version, as in digits/1".to_owned()),
     }
-}
-
-fn model_or_human(text: &str) -> Result<String, String> {
-    if text == HUMAN { Ok(text.to_owned()) } else { model(text) }
 }
 
 fn confidence(text: &str) -> Result<f32, String> {
@@ -142,7 +150,6 @@ mod tests {
     #[test]
     fn models_have_a_name_and_a_version() {
         assert_eq!(model("digits/1").as_deref(), Ok("digits/1"));
-        assert_eq!(model_or_human("human").as_deref(), Ok("human"));
         for bad in ["", "digits", "digits/", "/1", "human"] {
             assert!(model(bad).is_err(), "{bad}");
         }

@@ -64,7 +64,7 @@ impl Serve {
         let store = Store::open(&data.join(OBJECTS_FOLDER))?;
         let credentials = Credentials::load_or_create(&data)?;
         store.create_bucket(FIRST_BUCKET)?;
-        let (records, model) = (home::records(&settings)?, home::model(&settings)?);
+        let (records, model) = (home::records(&settings)?, home::model(&settings).await?);
 
         let s3 = listen(self.bind, self.port, S3_PORT).await?;
         let page = listen(self.bind, self.page_port, PAGE_PORT).await?;

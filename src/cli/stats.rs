@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use clap::Args;
 
 use super::failure::Failure;
+use super::home;
 use super::output::{Format, FormatArgs, csv, line, table};
 use super::times::{self, PeriodArgs};
-use super::{home, question};
 use crate::ask::{self, Accuracy, By, Checked};
 use crate::config::Settings;
 use crate::event::Timestamp;
@@ -23,9 +23,6 @@ pub(super) struct Stats {
     /// Labels over time as well: hour or day, of UTC
     #[arg(long, value_parser = by, value_name = "PERIOD")]
     by: Option<By>,
-    /// As name/version [default: the model in use]
-    #[arg(long, value_parser = question::model)]
-    model: Option<String>,
     #[command(flatten)]
     format: FormatArgs,
 }
@@ -49,7 +46,7 @@ struct Figure {
 impl Stats {
     pub(super) async fn run(self, settings: &Settings) -> Result<(), Failure> {
         let records = home::records_to_ask(settings)?;
-        let model = home::model_id(self.model, settings)?;
+        let model = home::asked(settings).await?.id();
         let PeriodArgs { since, until } = self.period;
         let stats = ask::stats(&*records, &model, since, until, self.by.unwrap_or(By::Day)).await?;
         match self.format.chosen() {

@@ -54,7 +54,7 @@ impl Worker {
             return Err(Failure::Usage(problem));
         }
         let mut signals = Signals::new()?;
-        let (records, model) = (home::records(&settings)?, home::model(&settings)?);
+        let (records, model) = (home::records(&settings)?, home::model(&settings).await?);
         let objects = Arc::new(S3Objects::connect(&settings.s3).await);
         let function = || home::function(&settings, objects.clone(), records.clone(), model.clone());
 

@@ -105,7 +105,10 @@ pub enum FetchError {
     /// May pass, and sooner if less is asked for at once: 5xx, throttling, time-outs, lost connections.
     #[error("{0}")]
     Overloaded(String),
-    /// May pass: 403 (it hides "missing" without ListBucket), NoSuchBucket.
+    /// May pass: 403, which hides "missing" without ListBucket.
+    #[error("{0}")]
+    Denied(String),
+    /// May pass: NoSuchBucket, an archived object.
     #[error("{0}")]
     Retry(String),
 }

@@ -188,7 +188,7 @@ where
         (_, "NoSuchKey" | "NotFound") => FetchError::Gone { what: pinned.to_string(), marker: marker(error) },
         (Some(405), _) => FetchError::Superseded(format!("{pinned} is a delete marker")),
         (Some(403), "InvalidObjectState") => FetchError::Retry(format!("{pinned} is archived: restore it first")),
-        (Some(403), _) => FetchError::Retry(format!(
+        (Some(403), _) => FetchError::Denied(format!(
             "{pinned}: access denied ({code}). Reading needs s3:GetObject and s3:GetObjectVersion; without s3:ListBucket a missing key looks the same"
         )),
         (Some(404), _) => FetchError::Retry(format!("{pinned}: {code}")),

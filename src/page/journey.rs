@@ -118,7 +118,7 @@ impl Journey {
                 (Reason::TooLarge.as_str(), why)
             }
             Err(FetchError::Unaddressable(why)) => (Reason::Unsupported.as_str(), why),
-            Err(FetchError::Retry(why) | FetchError::Overloaded(why)) => {
+            Err(FetchError::Denied(why) | FetchError::Retry(why) | FetchError::Overloaded(why)) => {
                 return Err(Failure::unavailable(format!("The object cannot be fetched now: {why}.")));
             }
         };

@@ -21,7 +21,8 @@ pub fn stages(picture: &Picture, how: &Preprocess, height: usize, width: usize) 
     let mut stages = vec![Stage { name: "picture", picture: picture.clone() }];
     let mut watch = |name, Plane { width, height, values }: &Plane| {
         let (width, height) = (*width as u32, *height as u32);
-        stages.push(Stage { name, picture: Picture { width, height, channels: Channels::Luma, pixels: values.clone() } });
+        stages
+            .push(Stage { name, picture: Picture { width, height, channels: Channels::Luma, pixels: values.clone() } });
     };
     let pixels = match how {
         Preprocess::Ink { fit, .. } => {

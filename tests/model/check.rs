@@ -64,7 +64,7 @@ fn works() -> Result<(), Failed> {
         "",
         "It works.",
         "Next  spotter model check tests/model/broken/works yours.jpg",
-        "      spotter --model-folder tests/model/broken/works serve",
+        "      spotter --model tests/model/broken/works serve",
     ];
     // Memory is only told where Linux tells it.
     let lines: Vec<&str> = text.lines().collect();
@@ -149,7 +149,7 @@ fn paths() -> Result<(), Failed> {
     // What stands in the folder leads to it.
     for part in ["model.onnx", "manifest.toml"] {
         let text = words(&check(&home, &[&format!("tests/model/broken/works/{part}")])?);
-        assert!(text.ends_with("spotter --model-folder tests/model/broken/works serve\n"), "{text}");
+        assert!(text.ends_with("spotter --model tests/model/broken/works serve\n"), "{text}");
     }
     assert_eq!(check(&home, &[])?.status.code(), Some(2));
     Ok(())

@@ -56,7 +56,7 @@ fn says() -> Result<(), Failed> {
     assert!(manifest.contains("# Guessed: preset torchvision") && manifest.contains("\nmode = \"centre_crop\" # "));
 
     let output = spotter(&home)
-        .arg("--model-folder")
+        .arg("--model")
         .arg(&folder)
         .args(["classify", "--format", "csv"])
         .arg(presets().join("picture.png"))

@@ -83,7 +83,7 @@ impl Subject {
 
     /// With a manifest as `model init` would write it, so that the network can be looked at without one.
     fn drafted(self, network: &Path) -> Subject {
-        Subject { manifest: Draft::of(network, None).ok().map(|draft| draft.manifest), ..self }
+        Subject { manifest: Draft::of(network, None, None).ok().map(|draft| draft.manifest), ..self }
     }
 }
 

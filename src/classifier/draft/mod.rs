@@ -9,13 +9,11 @@ mod text;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
 use tract_onnx::prelude::{Framework, IntoTValue, Tensor as Input4, TractResult, tvec};
 
 use super::graph::{Graph, Port, Side};
-use super::manifest::{Input, Layout, MANIFEST_FILE, Manifest, ONNX_FILE, Output, OutputKind};
+use super::manifest::{Input, Layout, MANIFEST_FILE, Manifest, ONNX_FILE, Output, OutputKind, digest};
 use super::{Model, ModelError, caught, runnable};
-use crate::encoding::hex;
 use neighbours::Neighbours;
 pub use place::{folder_for, network_in};
 pub use preset::Preset;
@@ -88,7 +86,7 @@ impl Draft {
         let manifest = Manifest {
             name: place::name(onnx),
             version: 1,
-            sha256: hex(&Sha256::digest(&bytes)),
+            sha256: digest(&bytes),
             threshold: if preset == Preset::Mnist { 0.8 } else { 0.5 },
             top_k: 3,
             labels,
@@ -105,17 +103,15 @@ impl Draft {
     /// Names and contents of a model's folder, the manifest last: a folder that has one is whole.
     pub fn files(&self) -> Vec<(&'static str, Vec<u8>)> {
         let mut files = vec![(ONNX_FILE, self.bytes.clone())];
-        if self.has_labels_txt() {
-            let lines: String = self.manifest.labels.iter().map(|label| format!("{label}\n")).collect();
-            files.push((LABELS_FILE, lines.into_bytes()));
-        }
+        files.extend(self.labels_txt().map(|text| (LABELS_FILE, text.into_bytes())));
         files.push((MANIFEST_FILE, text::manifest(self).into_bytes()));
         files
     }
 
-    /// Whether there are too many labels for the manifest.
-    fn has_labels_txt(&self) -> bool {
-        self.manifest.labels.len() > INLINE_LABELS
+    /// Where there are too many labels for the manifest.
+    fn labels_txt(&self) -> Option<String> {
+        let labels = &self.manifest.labels;
+        (labels.len() > INLINE_LABELS).then(|| labels.iter().map(|label| format!("{label}\n")).collect())
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use serde::Serialize;
 
 use super::{Draft, LABELS_FILE};
-use crate::classifier::manifest::Manifest;
+use crate::classifier::manifest::{Manifest, digest};
 use crate::preprocess::{ChannelOrder, Mode, Preprocess, Resize};
 
 pub(super) fn manifest(draft: &Draft) -> String {
@@ -15,9 +15,12 @@ pub(super) fn manifest(draft: &Draft) -> String {
     for guessed in &draft.guessed {
         line(&mut text, &format!("# Guessed: {guessed}"));
     }
-    let (labels, of_labels) = match draft.has_labels_txt() {
-        true => (toml(LABELS_FILE), "one a line, in the order of the network's outputs"),
-        false => (list(labels.iter().map(toml)), "in the order of the network's outputs"),
+    let (labels, of_labels) = match draft.labels_txt() {
+        Some(text) => (
+            format!("{{ file = {}, sha256 = {} }}", toml(LABELS_FILE), toml(&digest(text.as_bytes()))),
+            "one a line, in the order of the network's outputs",
+        ),
+        None => (list(labels.iter().map(toml)), "in the order of the network's outputs"),
     };
     line(&mut text, "");
     field(&mut text, "name", &toml(name), "lower-case letters, digits and hyphens");
