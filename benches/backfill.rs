@@ -33,7 +33,7 @@ const MAX_BYTES: u64 = 1_000_000;
 const PARTS: usize = 20;
 /// Of so many objects each phase is measured by itself.
 const SAMPLE: usize = 4_000;
-const MODEL: &str = "digits/1";
+const MODEL: &str = "digits/2";
 
 fn main() -> Result<(), Failure> {
     // Cargo adds `--bench`.

@@ -11,7 +11,7 @@ import sqlite3
 from concurrent.futures import ProcessPoolExecutor
 from itertools import islice
 
-MODEL, BUCKET = "digits/1", "pictures"
+MODEL, BUCKET = "digits/2", "pictures"
 START = 1_790_000_000_000 // 86_400_000 * 86_400_000
 STEP = 345.6  # milliseconds
 LAYOUT = {"per_day": 500_000, "hours": 1, "shards": 2}

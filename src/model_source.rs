@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn what_is_no_url_is_a_folder() {
-        for folder in ["models/fruit", "/opt/model", "./s3", "C:\\models", "digits/2"] {
+        for folder in ["models/fruit", "/opt/model", "./s3", "C:\\models", "digits/3"] {
             assert_eq!(parse(folder), Ok(ModelSource::Folder(folder.into())));
         }
         for url in ["https://models.s3.amazonaws.com/fruit", "file:///models", "S3://b/p", "s4://b/p"] {

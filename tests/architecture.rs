@@ -51,6 +51,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "objects",
             "page",
             "pipeline",
+            "preprocess",
             "record",
             "records",
             "telemetry",

@@ -122,11 +122,14 @@ fn wrong_filters() -> Result<(), Failed> {
         ("list demo", "did you mean s3://demo?"),
         ("list s3://demo/a --prefix b", "two prefixes, a and b"),
         ("list --deleted --label 7", "cannot be used with"),
-        ("watch --label seven", "digits/1 says 0 1 2 3 4 5 6 7 8 9"),
+        ("watch --label seven", "digits/2 says 0 1 2 3 4 5 6 7 8 9 no-digit"),
         ("watch --every 1ms", "use 100ms or longer"),
         ("stats --by week", "use hour or day"),
         ("correct s3://demo/8.bmp", "LABEL"),
-        ("correct s3://demo/8.bmp seven", "digits/1 says 0 1 2 3 4 5 6 7 8 9; not 'seven' (--any-label takes it)"),
+        (
+            "correct s3://demo/8.bmp seven",
+            "digits/2 says 0 1 2 3 4 5 6 7 8 9 no-digit; not 'seven' (--any-label takes it)",
+        ),
         ("correct s3://demo/8.bmp 7 --undo", "cannot be used with"),
     ] {
         let output = run(&home, arguments)?;
@@ -136,7 +139,7 @@ fn wrong_filters() -> Result<(), Failed> {
     for (arguments, sentence) in [
         ("correct s3://demo/none.png 7", "no record of s3://demo/none.png"),
         ("correct s3://demo/8.bmp --undo", "nobody corrected s3://demo/8.bmp"),
-        ("model diff digits/1 none/1", "no record by none/1"),
+        ("model diff digits/2 none/1", "no record by none/1"),
     ] {
         let output = run(&home, arguments)?;
         assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(1), ""), "{arguments}");
@@ -189,7 +192,7 @@ fn stats() -> Result<(), Failed> {
     assert_eq!(stats["rows"], rows);
     let table = stdout(&run(&home, "stats --format table")?);
     let mut lines = table.lines();
-    assert_eq!(lines.next(), Some("19 rows of digits/1"));
+    assert_eq!(lines.next(), Some("19 rows of digits/2"));
     assert!(lines.next().is_some_and(|head| head.starts_with("STATUS      ROWS  LABEL  ROWS  REASON")), "{table}");
     assert_eq!(table.matches("deleted").count(), 1, "{table}");
     assert_eq!(table.lines().count(), 12, "as long as the most labels are: {table}");
@@ -235,7 +238,7 @@ fn watch() -> Result<(), Failed> {
     let records = records_of(&home)?;
     harness::on_runtime(async {
         let listing = Listing {
-            model: "digits/1".into(),
+            model: "digits/2".into(),
             label: Some("7".into()),
             since: None,
             until: None,
@@ -291,7 +294,7 @@ fn watch_closed() -> Result<(), Failed> {
 
 fn no_such_bucket() -> Result<(), Failed> {
     let home = home()?;
-    let nothing = "no record of bucket nope by digits/1 yet\n";
+    let nothing = "no record of bucket nope by digits/2 yet\n";
     for arguments in ["list s3://nope", "list s3://nope/in --label 7 --since 1h"] {
         let output = run(&home, arguments)?;
         assert_eq!((stdout(&output).as_str(), stderr(&output).as_str()), ("", nothing), "{arguments}");
@@ -318,7 +321,7 @@ fn history() -> Result<(), Failed> {
     let home = home()?;
     let records = records_of(&home)?;
     harness::on_runtime(async {
-        let row = records::get(&records, "demo", "8.bmp", "digits/1").await?.ok_or("8.bmp")?;
+        let row = records::get(&records, "demo", "8.bmp", "digits/2").await?.ok_or("8.bmp")?;
         // Their clocks were wrong: long before the picture came.
         for (label, at) in [("1", 0), ("2", 86_400_000)] {
             records.write(&Record::correction(&row, Some(label), Timestamp(at)), harness::deadline()).await?;
@@ -326,7 +329,7 @@ fn history() -> Result<(), Failed> {
         Ok(())
     })?;
     listed(&home, "correct s3://demo/8.bmp 3")?;
-    let said = |row: &Value| (row["label"].as_str().unwrap_or_default().to_owned(), row["model"] == "digits/1");
+    let said = |row: &Value| (row["label"].as_str().unwrap_or_default().to_owned(), row["model"] == "digits/2");
     let rows: Vec<_> = listed(&home, "get s3://demo/8.bmp --history")?.iter().map(said).collect();
     let expected = [("3", false), ("2", false), ("1", false), ("8", true)];
     assert_eq!(rows, expected.map(|(label, is_model)| (label.to_owned(), is_model)));
@@ -369,22 +372,22 @@ fn model_diff() -> Result<(), Failed> {
     let records = records_of(&home)?;
     harness::on_runtime(async {
         for (key, label) in [("8.bmp", "3"), ("photos/7 phone.jpg", "7")] {
-            let row = records::get(&records, "demo", key, "digits/1").await?.ok_or(key)?;
-            let row = Record { model: "digits/2".into(), label: Some(label.into()), status: Status::Classified, ..row };
+            let row = records::get(&records, "demo", key, "digits/2").await?.ok_or(key)?;
+            let row = Record { model: "digits/3".into(), label: Some(label.into()), status: Status::Classified, ..row };
             records.write(&row, harness::deadline()).await?;
         }
         Ok(())
     })?;
-    let changes = listed(&home, "model diff digits/1 digits/2 --json")?;
+    let changes = listed(&home, "model diff digits/2 digits/3 --json")?;
     assert_eq!((changes.len(), &changes[0]["key"]), (1, &Value::from("8.bmp")));
     assert_eq!((&changes[0]["a"]["label"], &changes[0]["b"]["label"]), (&Value::from("8"), &Value::from("3")));
-    let table = run(&home, "model diff digits/1 digits/2 --format table")?;
+    let table = run(&home, "model diff digits/2 digits/3 --format table")?;
     let head = stdout(&table).lines().next().unwrap_or_default().to_owned();
-    let columns = ["OBJECT", "digits/1", "CONF", "digits/2", "CONF", "TIME", "VERSION"];
+    let columns = ["OBJECT", "digits/2", "CONF", "digits/3", "CONF", "TIME", "VERSION"];
     assert!(head.split_whitespace().eq(columns), "{head}");
     let summary = stderr(&table);
     assert!(summary.contains("1 changed · 1 alike") && summary.contains("8 → 3  1"), "{summary}");
-    let csv = stdout(&run(&home, "model diff digits/1 digits/2 --format csv")?);
+    let csv = stdout(&run(&home, "model diff digits/2 digits/3 --format csv")?);
     assert!(csv.lines().nth(1).is_some_and(|line| line.starts_with("demo,8.bmp,classified,8,")), "{csv}");
     Ok(())
 }
@@ -393,7 +396,7 @@ fn closed_pipe() -> Result<(), Failed> {
     let home = home()?;
     let records = records_of(&home)?;
     harness::on_runtime(async {
-        let row = records::get(&records, "demo", "8.bmp", "digits/1").await?.ok_or("8.bmp")?;
+        let row = records::get(&records, "demo", "8.bmp", "digits/2").await?.ok_or("8.bmp")?;
         for n in 0..300 {
             let row = Record { key: format!("{n}{}", "long".repeat(200)), ..row.clone() };
             records.write(&row, harness::deadline()).await?;

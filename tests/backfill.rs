@@ -27,7 +27,7 @@ use crate::cli::spotter;
 use crate::cloud::{self, BUCKET, Cloud, sample};
 use crate::harness::on_runtime;
 
-const MODEL: &str = "digits/1";
+const MODEL: &str = "digits/2";
 const LIMIT: Duration = Duration::from_secs(60);
 
 pub fn trials() -> Vec<Trial> {

@@ -211,7 +211,7 @@ fn dry_run() -> Result<(), Failed> {
 fn model_and_completions() -> Result<(), Failed> {
     let home = TempDir::new()?;
     let shown = stdout(&run(&home, &["model", "show", "--format", "table"])?);
-    assert!(shown.contains("digits/1 in the binary") && shown.contains("NCHW"), "{shown}");
+    assert!(shown.contains("digits/2 in the binary") && shown.contains("NCHW"), "{shown}");
     let manifest: Value = serde_json::from_str(&stdout(&run(&home, &["model", "show"])?))?;
     assert_eq!(manifest["name"], "digits");
     for shell in ["bash", "zsh", "fish"] {
@@ -233,7 +233,7 @@ fn settings() -> Result<(), Failed> {
     run(&home, &["demo"])?;
     let label = run(&home, &["list", "--label", "seven"])?;
     assert_eq!(label.status.code(), Some(2));
-    assert!(stderr(&label).contains("digits/1 says 0 1 2 3 4 5 6 7 8 9, or unsure, rejected; not seven"));
+    assert!(stderr(&label).contains("digits/2 says 0 1 2 3 4 5 6 7 8 9 no-digit, or unsure, rejected; not seven"));
     let typo = run(&home, &["list", "--data", "typo"])?;
     assert_eq!((typo.status.code(), stderr(&typo).as_str()), (Some(1), "spotter: no records in typo yet\n"));
     let guessed = run(&home, &["env"])?;

@@ -12,7 +12,7 @@ use spotter::records::{self, Records};
 use crate::cloud::{BUCKET, Cloud, sample};
 use crate::harness::on_runtime;
 
-const MODEL: &str = "digits/1";
+const MODEL: &str = "digits/2";
 const KEYS: [&str; 3] = ["a.png", "a", "b c+%.png"];
 /// Pictures with different answers, and one that is none.
 const CONTENTS: [&str; 3] = ["1.png", "8.bmp", "notes.png"];

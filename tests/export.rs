@@ -20,7 +20,7 @@ use tempfile::TempDir;
 use crate::cli::spotter;
 use crate::harness::{deadline, needs, on_runtime};
 
-const MODEL: &str = "digits/1";
+const MODEL: &str = "digits/2";
 /// 2026-11-21T00:00:00Z.
 const DAY: i64 = 1_795_219_200_000;
 

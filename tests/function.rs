@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use crate::cloud::{BUCKET, Cloud, MAX_BYTES, fixture, function, sample};
 use crate::harness::{self, on_runtime};
 
-const MODEL: &str = "digits/1";
+const MODEL: &str = "digits/2";
 
 pub fn trials() -> Vec<Trial> {
     vec![

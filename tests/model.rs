@@ -80,7 +80,7 @@ fn another_shape() -> Result<(), Failed> {
         let Err(error) = model.logits(&input) else {
             return Err(format!("{channels} x {height} x {width} of {values} values gave logits").into());
         };
-        if !error.to_string().starts_with("model digits/1: ") {
+        if !error.to_string().starts_with("model digits/2: ") {
             return Err(format!("does not name the model: {error}").into());
         }
     }

@@ -62,7 +62,7 @@ impl Files {
         Ok(Files { toml, onnx: std::fs::read(folder.join("model.onnx"))?, labels: Some(labels) })
     }
 
-    /// The digit reader as `digits/2`, who takes a 1 for a 7 and a 7 for a 1.
+    /// The digit reader as `digits/3`, who takes a 1 for a 7 and a 7 for a 1.
     fn confused() -> Result<Files, Failed> {
         let folder = root().join("model/digits");
         let toml = std::fs::read_to_string(folder.join("manifest.toml"))?;

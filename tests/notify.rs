@@ -23,7 +23,7 @@ use crate::cloud::{self, BUCKET, Cloud, sample};
 use crate::harness::{deadline, on_runtime};
 use receiver::{Receiver, Script};
 
-const MODEL: &str = "digits/1";
+const MODEL: &str = "digits/2";
 
 pub fn trials() -> Vec<Trial> {
     let mut trials = vec![

@@ -12,6 +12,7 @@ mod uploads;
 use futures_util::future::LocalBoxFuture;
 use libtest_mimic::Trial;
 use serde_json::json;
+use spotter::classifier::Manifest;
 use spotter::event::Timestamp;
 use spotter::record::{Guess, Order, Reason, Record, Status};
 
@@ -91,7 +92,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials.collect()
 }
 
-const MODEL: &str = "digits/1";
+const MODEL: &str = "digits/2";
 const START: i64 = 1_767_225_600_000; // 2026-01-01
 
 /// The `n`th change of all, of the object `key`.
@@ -184,12 +185,12 @@ async fn the_document_and_its_assets_are_static() {
 }
 
 async fn it_says_what_it_is() {
-    let other = Record { model: "digits/2".into(), ..sighting(1, "1.png") };
+    let other = Record { model: "digits/3".into(), ..sighting(1, "1.png") };
     let site = Site::with([sighting(1, "1.png"), other]).await;
     let about = site.get("/api/about").await.json();
-    let labels: Vec<String> = (0..10).map(|digit| digit.to_string()).collect();
+    let labels = Manifest::embedded().unwrap().labels;
     let expected = json!({
-        "version": env!("CARGO_PKG_VERSION"), "model": MODEL, "models": [MODEL, "digits/2"], "labels": labels,
+        "version": env!("CARGO_PKG_VERSION"), "model": MODEL, "models": [MODEL, "digits/3"], "labels": labels,
         "threshold": about["threshold"], "bucket": "pictures", "s3": site.s3_url, "uploads": true, "live": "sse",
         "samples": false,
     });
@@ -235,7 +236,7 @@ async fn records_are_asked_by_all_that_is_known() {
         ("prefix=a%2F&bucket=pictures", &[either, eight]),
         ("since=2026-01-01T00:00:17Z&until=2026-01-01T00:00:18Z", &[either]),
         ("label=&status=&since=&bucket=scans&cursor=&limit=", &[eight]),
-        ("model=digits/2", &[]),
+        ("model=digits/3", &[]),
     ] {
         assert_eq!(site.get(&format!("/api/records?{query}")).await.keys(), keys, "{query}");
     }
@@ -307,14 +308,14 @@ async fn a_record_is_as_the_command_line_prints_it() {
 }
 
 async fn an_object_has_its_history() {
-    let other = Record { model: "digits/2".into(), label: Some("4".into()), ..sighting(1, "7.png") };
+    let other = Record { model: "digits/3".into(), label: Some("4".into()), ..sighting(1, "7.png") };
     let records = [sighting(1, "7.png"), other, unsure(2, "7.png"), deleted(3, "7.png"), sighting(9, "7.png.bak")];
     let site = Site::with(records).await;
     let object = site.get("/api/object?bucket=pictures&key=7.png").await.json();
     let history = object["history"].as_array().unwrap();
     let told: Vec<_> = history.iter().map(|row| (row["status"].as_str().unwrap(), row["model"].as_str())).collect();
     let expected =
-        [("deleted", None), ("unsure", Some(MODEL)), ("classified", Some(MODEL)), ("classified", Some("digits/2"))];
+        [("deleted", None), ("unsure", Some(MODEL)), ("classified", Some(MODEL)), ("classified", Some("digits/3"))];
     assert_eq!(told, expected);
     assert_eq!((&object["current"]["status"], &object["more"]), (&json!("deleted"), &json!(false)));
     assert_eq!(history[1]["seen"], "iVBORyBhcyBmYXIgYXMgdGhlIHBhZ2Uga25vd3M=");
@@ -399,7 +400,7 @@ async fn who_is_too_slow_is_told_so() {
 }
 
 async fn answers_are_as_documented() {
-    let other = Record { model: "digits/2".into(), label: Some("4".into()), ..sighting(1, "1.png") };
+    let other = Record { model: "digits/3".into(), label: Some("4".into()), ..sighting(1, "1.png") };
     let records = [sighting(1, "1.png"), other, unsure(2, "2.png"), rejected(3, "3.png"), deleted(4, "4.png")];
     let site = Site::with(records).await;
     site.upload("8.bmp", &crate::cloud::sample("8.bmp").unwrap()).await;
@@ -420,7 +421,7 @@ async fn answers_are_as_documented() {
         "/api/journey?bucket=pictures&key=4.png",
         "/api/journey",
         "/api/review",
-        "/api/diff?a=digits/1&b=digits/2",
+        "/api/diff?a=digits/2&b=digits/3",
         "/api/diff",
     ] {
         let answer = site.get(way).await;

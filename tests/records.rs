@@ -137,7 +137,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials
 }
 
-pub(crate) const MODEL: &str = "digits/1";
+pub(crate) const MODEL: &str = "digits/2";
 
 /// What `MODEL` saw in one version.
 fn seen(key: &str, seq: &str, time: i64, version: &str) -> Record {
@@ -341,7 +341,7 @@ async fn without_a_sequencer_the_time_orders_then_the_version(home: Arc<Home>) {
 
 async fn models_stand_side_by_side(home: Arc<Home>) {
     let old = seen("a", &seq(1), 5, "v");
-    let new = Record { model: "digits/2".into(), label: Some("1".into()), ..old.clone() };
+    let new = Record { model: "digits/3".into(), label: Some("1".into()), ..old.clone() };
     home.write_all([&new, &old]).await;
     assert_eq!(home.history("a").await, [old.clone(), new.clone()]);
     for row in [&old, &new] {
@@ -511,7 +511,7 @@ async fn statistics_count_every_row_once(home: Arc<Home>) {
     }
     rows[200].label = Some("1".into());
     rows.push(gone(Status::Deleted, "5", "", 2_000, ""));
-    rows.push(Record { model: "digits/2".into(), ..seen("5", "", 3, "") });
+    rows.push(Record { model: "digits/3".into(), ..seen("5", "", 3, "") });
     home.write_all(&rows).await;
 
     let stats = ask::stats(&*home.records, MODEL, None, None, By::Day).await.unwrap();

@@ -21,7 +21,7 @@ use crate::cloud::sample;
 use crate::harness::on_runtime;
 
 const BUCKET: &str = "pictures";
-const MODEL: &str = "digits/1";
+const MODEL: &str = "digits/2";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub fn trials() -> Vec<Trial> {

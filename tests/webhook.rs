@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 use crate::cloud::{BUCKET, Cloud, fixture};
 use crate::harness::on_runtime;
 
-const MODEL: &str = "digits/1";
+const MODEL: &str = "digits/2";
 const TOKEN: &str = "s3cret";
 
 pub fn trials() -> Vec<Trial> {

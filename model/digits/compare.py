@@ -63,13 +63,15 @@ def main() -> None:
 
     pictures = read_idx(args.mnist, "t10k-images-idx3-ubyte")
     truth = read_idx(args.mnist, "t10k-labels-idx1-ubyte")
-    names = tomllib.loads((HERE / "manifest.toml").read_text())["labels"]
+    manifest = tomllib.loads((HERE / "manifest.toml").read_text())
+    names = manifest["labels"]
+    guesses = [i for i, name in enumerate(names) if name != manifest["output"]["outlier"]["label"]]
     theirs = by_onnxruntime(pictures)
     labels, ours = by_tract(args.spotter, pictures)
     if ours.shape != theirs.shape:
         sys.exit(f"tract gave {ours.shape} logits, onnxruntime {theirs.shape}: is the binary of this model?")
 
-    their_labels = [names[i] for i in theirs.argmax(1)]
+    their_labels = [names[guesses[i]] for i in theirs[:, guesses].argmax(1)]
     true_labels = [names[i] for i in truth]
     differing = [i for i, (a, b) in enumerate(zip(labels, their_labels)) if a != b]
     difference = np.abs(ours - theirs).max(1)

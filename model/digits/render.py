@@ -5,7 +5,7 @@
 
 Strokes are those of MNIST's training pictures (their own, or their skeletons drawn anew with pens of many widths)
 and glyphs of the fonts that are installed (`fonts.txt` names Debian's packages). Each picture depends on the seed and
-its number alone. `OUT/<label>/<kind>-<number>.<png|jpg>`; label 0 to 9, `x` for no digit. Of MNIST's 60,000 training
+its number alone. `OUT/<label>/<kind>-<number>.<png|jpg>`; label 0 to 9, `x` for no digit; with --several `several`. Of MNIST's 60,000 training
 pictures the last 5,000 are drawn only with --held-out.
 """
 
@@ -33,10 +33,10 @@ NO_FONTS = ("Weather", "GCHAN", "Emoji", "Symbol", "Dingbat", "opens___", "Math"
 
 # ---- glyphs: SIDE x SIDE, ink 1 ----
 
-def stroked(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def stroked(mask: np.ndarray, rng: np.random.Generator, width: int | None = None) -> np.ndarray:
     """The skeleton of `mask`, drawn with another pen."""
     line = skeletonize(mask > 0.5).astype(np.uint8)
-    width = int(np.exp(rng.uniform(np.log(1), np.log(22))))
+    width = width or int(np.exp(rng.uniform(np.log(1), np.log(22))))
     pen = cv2.getStructuringElement([cv2.MORPH_ELLIPSE, cv2.MORPH_ELLIPSE, cv2.MORPH_RECT][rng.integers(3)], (width, width))
     return cv2.GaussianBlur(cv2.dilate(line, pen).astype(np.float32), (0, 0), 0.8)
 
@@ -266,6 +266,26 @@ def no_digit(digits: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -
     return np.rot90(handwritten(digits[at], rng), rng.choice([1, 3])).copy()  # lying on its side
 
 
+def several(digits: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Two or three digits side by side, of one pen or one font."""
+    width = int(np.exp(rng.uniform(np.log(2), np.log(18))))
+    by_hand, gap = rng.random() < 0.6, int(rng.integers(10, 40))
+    row = np.zeros((SIDE, 0), np.float32)
+    left = int(rng.integers(2, 4))
+    while left:
+        if by_hand:
+            glyph = stroked(handwritten(digits[rng.integers(len(digits))], rng), rng, width)
+        else:
+            glyph = printed(string.digits[rng.integers(10)], rng)
+        # A font may lack it, and thin ink may have no skeleton.
+        if glyph is None or not (columns := np.flatnonzero(glyph.max(0) > 0.2)).size:
+            continue
+        between = np.zeros((SIDE, gap if row.size else 0), np.float32)
+        row = np.concatenate([row, between, glyph[:, columns[0] : columns[-1] + 1]], 1)
+        left -= 1
+    return fitted(row)
+
+
 # ---- scenes: H x W x 3, 0..1 ----
 
 def noise(shape: tuple[int, int], grain: float, rng: np.random.Generator) -> np.ndarray:
@@ -370,7 +390,9 @@ def lit(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return image + (noise(image.shape[:2], 3, rng) * rng.uniform(0, 0.02))[..., None]
 
 
-def picture(number: int, seed: int, digits: np.ndarray, labels: np.ndarray) -> tuple[str, str, np.ndarray, int]:
+def picture(
+    number: int, seed: int, digits: np.ndarray, labels: np.ndarray, of_several: bool
+) -> tuple[str, str, np.ndarray, int]:
     """Label, kind, RGB or RGBA bytes, and the JPEG's quality (0: PNG)."""
     rng = np.random.default_rng([seed, number])
     kind = str(rng.choice(KINDS, p=[0.32, 0.3, 0.1, 0.14, 0.14]))
@@ -378,7 +400,9 @@ def picture(number: int, seed: int, digits: np.ndarray, labels: np.ndarray) -> t
     longer = int(np.exp(rng.uniform(np.log(28), np.log(420))))
     size = (longer, longer) if rng.random() < 0.5 else tuple(int(longer * s) for s in rng.permutation([1.0, rng.uniform(0.6, 1)]))
     size = (max(size[0], 24), max(size[1], 24))
-    if outlier:
+    if of_several:
+        label, mask = "several", several(digits, rng)
+    elif outlier:
         label = "x"
         mask = no_digit(digits, labels, rng)
         if rng.random() < 0.08:  # nothing at all, but paper, lines and light
@@ -409,7 +433,7 @@ def picture(number: int, seed: int, digits: np.ndarray, labels: np.ndarray) -> t
 
 
 def draw(number: int) -> None:
-    label, kind, pixels, quality = picture(number, draw.seed, draw.digits, draw.labels)
+    label, kind, pixels, quality = picture(number, draw.seed, draw.digits, draw.labels, draw.several)
     path = draw.out / label / f"{kind}-{number:07}.{'jpg' if quality else 'png'}"
     image = Image.fromarray(pixels)
     if quality:
@@ -425,14 +449,15 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=72_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--held-out", action="store_true", help="of the 5,000 pictures that do not train")
+    parser.add_argument("--several", action="store_true", help="pictures of several digits, to measure with")
     parser.add_argument("--processes", type=int, default=2)
     args = parser.parse_args()
     cv2.setNumThreads(1)
     part = slice(-HELD_OUT, None) if args.held_out else slice(None, -HELD_OUT)
     draw.digits = read_idx(args.mnist, "train-images-idx3-ubyte")[part]
     draw.labels = read_idx(args.mnist, "train-labels-idx1-ubyte")[part]
-    draw.seed, draw.out = args.seed, args.out
-    for label in [*string.digits, "x"]:
+    draw.seed, draw.out, draw.several = args.seed, args.out, args.several
+    for label in ["several"] if args.several else [*string.digits, "x"]:
         (args.out / label).mkdir(parents=True, exist_ok=True)
     with multiprocessing.get_context("fork").Pool(args.processes) as pool:
         for _ in pool.imap_unordered(draw, range(args.count), chunksize=64):

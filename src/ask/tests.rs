@@ -11,7 +11,7 @@ use super::*;
 use crate::record::{Guess, Order, Reason};
 use crate::records::embedded::Embedded;
 
-const MODEL: &str = "digits/1";
+const MODEL: &str = "digits/2";
 const STATUSES: [Status; 5] = Status::ALL;
 
 /// Rows of every kind, many of one time, some of them replaced, deleted or removed.
@@ -57,7 +57,7 @@ fn row(n: usize) -> Record {
             event_time: Timestamp((n / 3 * 7_000_000) as i64),
             version: version.clone(),
         },
-        model: if gone { String::new() } else { [MODEL, "digits/2"][n % 13 / 12].into() },
+        model: if gone { String::new() } else { [MODEL, "digits/3"][n % 13 / 12].into() },
         status,
         reason: match status {
             Status::Unsure => Some(Reason::BelowThreshold),
@@ -108,7 +108,7 @@ fn naive(question: &Question) -> Vec<Record> {
         let model = &question.model;
         let current = if model.is_empty() {
             // Of any model: the newest row of each, and of those the newest.
-            [MODEL, "digits/2"]
+            [MODEL, "digits/3"]
                 .iter()
                 .filter_map(|model| records::current(rows.clone(), model))
                 .max_by_key(|row| row.order.clone())
@@ -153,7 +153,7 @@ fn naive(question: &Question) -> Vec<Record> {
 
 prop_compose! {
     fn questions()(
-        model in prop::sample::select(vec![MODEL, MODEL, MODEL, "digits/2", "none/1", ""]),
+        model in prop::sample::select(vec![MODEL, MODEL, MODEL, "digits/3", "none/1", ""]),
         label in prop::option::weighted(0.3, prop::sample::select(vec!["0", "1", "3", "9", "unsure", "rejected", "deleted"])),
         status in prop::option::weighted(0.3, prop::sample::select(STATUSES.to_vec())),
         min_confidence in prop::option::weighted(0.3, prop::sample::select(vec![0.0, 0.25, 0.8, 1.0])),

@@ -90,7 +90,7 @@ pub(super) async fn asked(settings: &Settings) -> Result<Asked, Failure> {
 }
 
 fn no_model(name: &str) -> Failure {
-    Failure::Usage(format!("there is no folder {name}: name a model by its folder, or as name/version, as in digits/1"))
+    Failure::Usage(format!("there is no folder {name}: name a model by its folder, or as name/version, as in digits/2"))
 }
 
 /// `name/version`
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn models_have_a_name_and_a_version() {
-        assert!(is_model_id("digits/1") && is_model_id("my-fruit2/12"));
+        assert!(is_model_id("digits/2") && is_model_id("my-fruit2/12"));
         for bad in ["", "digits", "digits/", "/1", "human", "models/fruit", "a/b/1", "Digits/1", "../1", "digits/-1"] {
             assert!(!is_model_id(bad), "{bad}");
         }

@@ -68,8 +68,11 @@ impl Prepare {
 fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
     let mut files = Vec::new();
     for path in paths {
-        let added = if path.is_dir() { walk(path, &mut files) } else { Ok(files.push(path.clone())) };
-        added.map_err(|error| cannot_read(path, &error))?;
+        if path.is_dir() {
+            walk(path, &mut files).map_err(|error| cannot_read(path, &error))?;
+        } else {
+            files.push(path.clone());
+        }
     }
     files.sort_by(|a, b| a.as_os_str().cmp(b.as_os_str()));
     files.dedup();

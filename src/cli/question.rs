@@ -124,7 +124,7 @@ fn status(text: &str) -> Result<Status, String> {
 pub(super) fn model(text: &str) -> Result<String, String> {
     match text.split_once('/') {
         Some((name, version)) if !name.is_empty() && !version.is_empty() => Ok(text.to_owned()),
-        _ => Err("write its name and version, as in digits/1".to_owned()),
+        _ => Err("write its name and version, as in digits/2".to_owned()),
     }
 }
 
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn models_have_a_name_and_a_version() {
-        assert_eq!(model("digits/1").as_deref(), Ok("digits/1"));
+        assert_eq!(model("digits/2").as_deref(), Ok("digits/2"));
         for bad in ["", "digits", "digits/", "/1", "human"] {
             assert!(model(bad).is_err(), "{bad}");
         }

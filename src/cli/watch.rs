@@ -153,7 +153,7 @@ mod tests {
     use crate::records::embedded::Embedded;
 
     const HOUR: i64 = 3_600_000;
-    const MODEL: &str = "digits/1";
+    const MODEL: &str = "digits/2";
 
     fn seen(key: &str, at: Timestamp) -> Record {
         Record {

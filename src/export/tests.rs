@@ -10,7 +10,7 @@ fn unsure(key: &str) -> Record {
         bucket: "pictures".into(),
         key: key.into(),
         order: Order { seq: String::new(), event_time: Timestamp(1_767_225_600_123), version: "v1".into() },
-        model: "digits/1".into(),
+        model: "digits/2".into(),
         status: Status::Unsure,
         reason: Some(Reason::BelowThreshold),
         why: "below threshold 0.80".into(),
@@ -45,7 +45,7 @@ fn csv_is_quoted_where_it_must_be() {
             "bucket,key,status,reason,why,label,confidence,top,model,event_time,seq,version,version_id,etag,size,",
             "content_type,width,height\n",
             "pictures,\"=1+1,\"\"a\"\"\nb\r.png\",unsure,below_threshold,below threshold 0.80,8,1.0,",
-            "\"[{\"\"label\"\":\"\"8\"\",\"\"confidence\"\":1.0}]\",digits/1,2026-01-01T00:00:00.123Z,,v1,v1,,5000000000,",
+            "\"[{\"\"label\"\":\"\"8\"\",\"\"confidence\"\":1.0}]\",digits/2,2026-01-01T00:00:00.123Z,,v1,v1,,5000000000,",
             "image/png,640,480\n"
         )
     );

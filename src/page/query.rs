@@ -132,7 +132,7 @@ impl Params {
 fn model(text: &str) -> Result<&str, Failure> {
     match text.split_once('/') {
         Some((name, version)) if !name.is_empty() && !version.is_empty() => Ok(text),
-        _ => Err(Failure::bad_request(format!("'{text}' is no model: write name and version, as in digits/1."))),
+        _ => Err(Failure::bad_request(format!("'{text}' is no model: write name and version, as in digits/2."))),
     }
 }
 

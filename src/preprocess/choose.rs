@@ -22,7 +22,7 @@ const APART_IF_STACKED: f32 = 0.5;
 /// Least height and ink of another character, as shares of the main one's.
 const COMPARABLE: (f32, f32) = (0.6, 0.2);
 /// In pictures with a shorter side, strokes are broken more often than there is another character.
-const SMALL: usize = 64;
+const SMALL: usize = 40;
 
 pub(super) struct Choice {
     /// Indices of the blobs that are one character.

@@ -210,6 +210,9 @@ fn a_network_of_the_other_order_sees_the_same_picture() {
     assert_eq!((&rgb.seen, &bgr.seen), (&picture.pixels, &picture.pixels));
 }
 
+/// Grey of the pixel at (x, y).
+type Ground = fn(usize, usize) -> u8;
+
 /// `picture` with the darker of its own pixel and `of(x, y)`.
 fn under(picture: &Picture, of: impl Fn(usize, usize) -> u8) -> Picture {
     let width = picture.width as usize;
@@ -221,7 +224,7 @@ fn under(picture: &Picture, of: impl Fn(usize, usize) -> u8) -> Picture {
 fn what_was_on_the_paper_before_is_no_ink() {
     let plain = drawn(200, 100.0, 60.0, 50.0, 10, 240);
     let clean = prepare(&plain, &INK, 28, 28);
-    let grounds: [(&str, fn(usize, usize) -> u8); 4] = [
+    let grounds: [(&str, Ground); 4] = [
         ("ruled", |_, y| if y % 30 == 12 { 150 } else { 240 }),
         ("squared", |x, y| if y % 30 == 12 || x % 30 == 7 { 170 } else { 240 }),
         ("a cell", |x, y| if x.abs_diff(100) == 92 || y.abs_diff(100) == 92 { 20 } else { 240 }),

@@ -50,7 +50,7 @@ mod tests {
             bucket: "pictures".into(),
             key: "a.png".into(),
             order: Order { seq: "0A".into(), event_time: Timestamp(5), version: "v1".into() },
-            model: "digits/1".into(),
+            model: "digits/2".into(),
             status: Status::Unsure,
             reason: Some(Reason::BelowThreshold),
             why: "below threshold 0.80".into(),
@@ -90,7 +90,7 @@ mod tests {
             ("human@home/1", "human@home/1"),
             ("human/1", "human/1"),
             ("humans", "humans"),
-            ("digits/1", "digits/1"),
+            ("digits/2", "digits/2"),
             ("", ""),
         ] {
             let row = Record { model: model.into(), ..unsure() };

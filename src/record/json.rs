@@ -56,7 +56,7 @@ mod tests {
                 event_time: Timestamp(1_767_225_600_123),
                 version: "v1".into(),
             },
-            model: "digits/1".into(),
+            model: "digits/2".into(),
             status: Status::Unsure,
             reason: Some(Reason::BelowThreshold),
             why: "below threshold 0.80".into(),
@@ -79,7 +79,7 @@ mod tests {
             concat!(
                 r#"{"bucket":"pictures","key":"a \"b\".png","status":"unsure","reason":"below_threshold","#,
                 r#""why":"below threshold 0.80","label":"8","confidence":0.4123,"#,
-                r#""top":[{"label":"8","confidence":0.4123},{"label":"3","confidence":0.4}],"model":"digits/1","#,
+                r#""top":[{"label":"8","confidence":0.4123},{"label":"3","confidence":0.4}],"model":"digits/2","#,
                 r#""event_time":"2026-01-01T00:00:00.123Z","seq":"0055AED6DCD90281E500000000000000","version":"v1","#,
                 r#""version_id":"v1","etag":"abc","size":5000000000,"content_type":"image/png","width":640,"#,
                 r#""height":480}"#

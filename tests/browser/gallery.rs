@@ -208,7 +208,7 @@ fn row(n: u32, seen: &[u8]) -> Record {
             event_time: Timestamp(1_767_225_600_000 + i64::from(n) * 1_000),
             version: format!("v{n}"),
         },
-        model: "digits/1".into(),
+        model: "digits/2".into(),
         status: Status::Classified,
         reason: None,
         why: String::new(),

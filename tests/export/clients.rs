@@ -158,7 +158,7 @@ async fn training_set() -> Result<(), Failed> {
     assert_eq!((&rows[1]["status"], &rows[1]["seen"]), (&"rejected".into(), &Value::Null));
     assert_eq!(
         (&rows[2]["status"], &rows[2]["model"], &rows[2]["seen"]),
-        (&"unsure".into(), &"digits/1".into(), &"iVBORwD/".into())
+        (&"unsure".into(), &"digits/2".into(), &"iVBORwD/".into())
     );
     let few = bench.run(&[
         "export",
@@ -196,7 +196,7 @@ async fn accuracy_by_day() -> Result<(), Failed> {
         .lines()
         .filter(|line| line.contains("2026"))
         .map(|line| line.split('|').map(str::trim).filter(|cell| !cell.is_empty()).collect::<Vec<_>>().join(" "));
-    let expected = ["digits/1 2026-11-20 4 3 0.75", "digits/1 2026-11-21 3 1 0.3333"];
+    let expected = ["digits/2 2026-11-20 4 3 0.75", "digits/2 2026-11-21 3 1 0.3333"];
     assert_eq!(rows.collect::<Vec<_>>(), expected, "{said}");
     Ok(())
 }

@@ -112,8 +112,8 @@ const BROKEN: &[Broken] = &[
     },
     Broken {
         what: "too few labels",
-        breaks: |folder| folder.labels("[\"0\", \"1\"]"),
-        says: &["has 2 labels, but the network has 10 outputs", "name each in its order"],
+        breaks: |folder| folder.labels("[\"0\", \"no-digit\"]"),
+        says: &["has 2 labels, but the network has 11 outputs", "name each in its order"],
     },
     Broken {
         what: "an empty label",
@@ -234,8 +234,8 @@ const BROKEN: &[Broken] = &[
     },
     Broken {
         what: "an outlier that is no label",
-        breaks: |folder| folder.output("kind = \"logits\"\noutlier = { label = \"no-digit\", threshold = 0.5 }"),
-        says: &["output.outlier names \"no-digit\", which is none of the labels"],
+        breaks: |folder| folder.output("kind = \"logits\"\noutlier = { label = \"letter\", threshold = 0.5 }"),
+        says: &["output.outlier names \"letter\", which is none of the labels"],
     },
     Broken {
         what: "an outlier among several labels",

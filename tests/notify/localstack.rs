@@ -154,7 +154,7 @@ async fn told(url: &str) -> Result<(), Failed> {
     assert_eq!((&body(first)?["label"], &body(first)?["bucket"]), (&json!("8"), &json!(stack.name)));
     let attribute = |name| first.message_attributes()?.get(name)?.string_value();
     let attributes = ["status", "label", "bucket", "model"].map(attribute);
-    assert_eq!(attributes, [Some("classified"), Some("8"), Some(&*stack.name), Some("digits/1")]);
+    assert_eq!(attributes, [Some("classified"), Some("8"), Some(&*stack.name), Some("digits/2")]);
 
     let messages = stack.receive(&fifo, 2).await?;
     assert_eq!(messages.len(), 2, "the row that was told twice is one message of a FIFO queue");

@@ -257,10 +257,10 @@ pub(super) async fn a_token_is_asked_for_by_the_api_only() {
 pub(super) async fn wrong_questions_get_plain_sentences() {
     let site = Site::with([]).await;
     let labels = format!(
-        "The model digits/1 says {}, unsure, rejected, deleted, version_removed; not 'ten'.",
+        "The model digits/2 says {}, unsure, rejected, deleted, version_removed; not 'ten'.",
         site.labels().join(", ")
     );
-    let model = |name: &str| format!("'{name}' is no model: write name and version, as in digits/1.");
+    let model = |name: &str| format!("'{name}' is no model: write name and version, as in digits/2.");
     let cursor = "is not one that an answer gave as its next; leave it out to start anew.";
     for (way, status, sentence) in [
         ("/api/records?cursor=x", 400, format!("The cursor 'x' {cursor}")),
@@ -281,13 +281,13 @@ pub(super) async fn wrong_questions_get_plain_sentences() {
         ),
         ("/api/records?label=ten", 400, labels.clone()),
         ("/api/records?label=classified", 400, labels.replace("'ten'", "'classified'")),
-        ("/api/records?model=digits/1&label=ten", 400, labels),
+        ("/api/records?model=digits/2&label=ten", 400, labels),
         ("/api/records?model=digits", 400, model("digits")),
         ("/api/records?model=/1", 400, model("/1")),
         ("/api/stats?model=digits/", 400, model("digits/")),
         ("/api/review?model=human", 400, model("human")),
-        ("/api/diff?a=digits/1&b=digits", 400, model("digits")),
-        ("/api/diff?a=human&b=digits/1", 400, model("human")),
+        ("/api/diff?a=digits/2&b=digits", 400, model("digits")),
+        ("/api/diff?a=human&b=digits/2", 400, model("human")),
         ("/api/records?current=yes", 400, "current is true or false, not 'yes'.".into()),
         ("/api/records?limit=1&limit=2", 400, "Failed to deserialize query string: duplicate field `limit`.".into()),
         ("/api/object", 400, "Name the object: ?bucket=…&key=…".into()),

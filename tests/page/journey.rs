@@ -62,7 +62,7 @@ pub(super) async fn a_journey_is_what_the_pipeline_does() {
     // What the model saw is what the record keeps of it, byte by byte.
     assert_eq!(decoded(steps[3]["picture"].as_str().unwrap())[..record.seen.len()], record.seen);
     let classes = steps[4]["classes"].as_array().unwrap();
-    assert_eq!(classes.len(), 10);
+    assert_eq!(classes.len(), 11);
     for (class, guess) in classes.iter().zip(&record.top) {
         assert_eq!(class["label"], json!(guess.label));
         assert!((class["confidence"].as_f64().unwrap() - f64::from(guess.confidence)).abs() < 1e-6);

@@ -17,7 +17,7 @@ use super::{MODEL, gone, seen};
 use crate::harness;
 
 const KEY: &str = "a/key";
-const MODELS: [&str; 2] = [MODEL, "digits/2"];
+const MODELS: [&str; 2] = [MODEL, "digits/3"];
 
 pub(super) fn trials(place: &Place) -> Vec<Trial> {
     let (one, two) = (place.clone(), place.clone());

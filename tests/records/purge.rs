@@ -16,7 +16,7 @@ fn day(number: u64) -> i64 {
 }
 
 pub(super) async fn a_purged_object_is_forgotten_and_no_other(home: Arc<Home>) {
-    let other_model = Record { model: "digits/2".into(), ..seen("a", &seq(1), day(1), "v1") };
+    let other_model = Record { model: "digits/3".into(), ..seen("a", &seq(1), day(1), "v1") };
     let unsure = Record { status: Status::Unsure, ..seen("a", &seq(2), day(2), "v2") };
     let mine = [
         seen("a", &seq(1), day(1), "v1"),
@@ -40,7 +40,7 @@ pub(super) async fn a_purged_object_is_forgotten_and_no_other(home: Arc<Home>) {
     assert!(home.history("a").await.is_empty() && home.current("a").await.is_none());
     let left = home.dump("pictures").await;
     assert!(left.iter().all(|row| !row.contains("\"key\": \"a\"")), "{left:#?}");
-    for model in [MODEL, "digits/2", ""] {
+    for model in [MODEL, "digits/3", ""] {
         for row in home.listed(everything(model)).await {
             assert!(others.contains(&row), "{row:?}");
         }

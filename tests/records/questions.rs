@@ -17,7 +17,7 @@ const HOUR: i64 = 3_600_000;
 /// What a question's answers have in common.
 type Fits<'a> = Box<dyn Fn(&Record) -> bool + 'a>;
 
-const OTHER: &str = "digits/2";
+const OTHER: &str = "digits/3";
 
 impl Home {
     async fn answers(&self, question: &Question) -> Vec<Record> {

@@ -18,7 +18,7 @@ use tempfile::TempDir;
 use crate::cli::spotter;
 use crate::cloud::sample;
 
-pub const MODEL: &str = "digits/1";
+pub const MODEL: &str = "digits/2";
 const REGION: &str = "us-east-1";
 const KEY: &str = "test";
 /// A long poll of a queue that is gone may hang until the client gives it up, some times.

@@ -87,7 +87,7 @@ impl Subject {
     }
 }
 
-/// `digits/1, 10 labels: 0, 1, 2, …`
+/// `digits/2, 11 labels: 0, 1, 2, …`
 fn described(manifest: &Manifest) -> Finding {
     let labels = &manifest.labels;
     let mut shown = labels.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");

@@ -30,7 +30,7 @@ fn notification(inner: &Value) -> Value {
 #[test]
 fn a_record_that_was_told_is_no_event() {
     let told = json!({
-        "bucket": "demo", "key": "7.png", "status": "classified", "label": "7", "model": "digits/1",
+        "bucket": "demo", "key": "7.png", "status": "classified", "label": "7", "model": "digits/2",
         "event_time": "2026-11-21T02:03:04.567Z", "seq": null, "version": "e",
     });
     let bus = json!({ "source": "spotter", "detail-type": "Spotter Record", "detail": told });

@@ -11,7 +11,7 @@ fn row(version: &str) -> Record {
         bucket: "pictures".into(),
         key: "7.png".into(),
         order: Order { seq: String::new(), event_time: Timestamp(1), version: version.into() },
-        model: "digits/1".into(),
+        model: "digits/2".into(),
         status: Status::Rejected,
         reason: Some(Reason::Broken),
         why: String::new(),
@@ -161,7 +161,7 @@ async fn a_file_of_version_1_is_brought_up_to_date() {
     };
     let correction = Record::correction(&rows[0], Some("7"), Timestamp(0));
     for home in [Embedded::open(&path).unwrap(), Embedded::open(&path).unwrap()] {
-        assert_eq!(home.list(&listing("digits/1")).await.unwrap().records, rows);
+        assert_eq!(home.list(&listing("digits/2")).await.unwrap().records, rows);
         home.write(&correction, deadline()).await.unwrap();
         assert_eq!(home.list(&listing("human")).await.unwrap().records.len(), 1);
         assert_eq!(home.rows("pictures", "7.png", None).await.unwrap().len(), 3);
