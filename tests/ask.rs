@@ -73,7 +73,7 @@ fn filters() -> Result<(), Failed> {
     let key = |row: &Value| row["key"].as_str().unwrap_or_default().to_owned();
     for (arguments, expected) in [
         ("list --status rejected", count(&|row| row["status"] == "rejected")),
-        ("list --min-confidence 0.999", count(&|row| row["confidence"].as_f64() >= Some(0.999))),
+        ("list --min-confidence 0.98", count(&|row| row["confidence"].as_f64() >= Some(0.98))),
         ("list --max-confidence 0.9", count(&|row| row["confidence"].as_f64().is_some_and(|is| is <= 0.9))),
         ("list s3://demo/photos/", count(&|row| key(row).starts_with("photos/"))),
         ("list --prefix photos/", count(&|row| key(row).starts_with("photos/"))),

@@ -72,7 +72,7 @@ const BROKEN: &[Broken] = &[
     },
     Broken {
         what: "a field of another type",
-        breaks: |folder| folder.replace("version = 1", "version = \"1\""),
+        breaks: |folder| folder.replace("version = 2", "version = \"2\""),
         says: &["line 3, column 11", "invalid type: string \"1\", expected u32", "version = \"1\""],
     },
     Broken {
