@@ -21,6 +21,10 @@ const APART_IF_NARROW: f32 = 0.2;
 const APART_IF_STACKED: f32 = 0.5;
 /// Least height and ink of another character, as shares of the main one's.
 const COMPARABLE: (f32, f32) = (0.6, 0.2);
+/// Height of a 1 beside another character, by that one's height, at most.
+const HIGHEST_ONE: f32 = 1.4;
+/// In pictures with a shorter side, what spans them may be the character.
+const SPANNED: usize = 22;
 /// In pictures with a shorter side, strokes are broken more often than there is another character.
 const SMALL: usize = 40;
 
@@ -95,7 +99,7 @@ fn spans(blob: &Blob, width: usize, height: usize) -> bool {
     let encloses = blob.area.width() * 10 >= width * 9
         && blob.area.height() * 10 >= height * 9
         && blob.pixels * 8 < blob.area.width() * blob.area.height();
-    width > 22 && height > 22 && (crosses || encloses)
+    width.min(height) > SPANNED && (crosses || encloses)
 }
 
 /// Something of a character's size, all around.
@@ -111,17 +115,18 @@ fn at_edge(blob: &Blob, width: usize, height: usize) -> bool {
     blob.area.left == 0 || blob.area.top == 0 || blob.area.right == width || blob.area.bottom == height
 }
 
-/// A line below, above or beside the main blob, as long as it or at a distance: not a stroke of it.
+/// No stroke of the main blob: a line below or above it, as long as it or at a distance, or one beside it that is too
+/// high for a 1.
 fn is_line_beside(blob: &Blob, main: &Blob) -> bool {
     let (a, b) = (blob.area, main.area);
     let level = a.width() >= a.height() * SLENDER;
     let upright = a.height() >= a.width() * SLENDER;
-    let apart = a.gap(b) * 10 > b.longer_side();
     if level && (a.top >= b.bottom || a.bottom <= b.top) {
-        let times = if a.top >= b.bottom { 0.95 } else { 1.2 };
-        return apart || a.width() as f32 > b.width() as f32 * times;
+        // A 5's bar is above, and longer than what is left of it.
+        let longest_stroke = b.width() as f32 * if a.top >= b.bottom { 0.95 } else { 1.2 };
+        return a.gap(b) * 10 > b.longer_side() || a.width() as f32 > longest_stroke;
     }
-    upright && (a.left >= b.right || a.right <= b.left) && a.height() as f32 > b.height() as f32 * 1.4
+    upright && (a.left >= b.right || a.right <= b.left) && a.height() as f32 > b.height() as f32 * HIGHEST_ONE
 }
 
 /// As large and as dark as the main blob, and beside, above or below it rather than in it.

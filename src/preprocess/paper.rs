@@ -26,7 +26,7 @@ const EDGE: f32 = 0.4;
 const CLEAN_EDGE: f32 = 0.25;
 /// Percentile of what is above noise that counts as the strongest: the pen's on ruled paper, whose lines are more ink.
 const STRONGEST: f32 = 0.99;
-/// How far above its lower quarter noise goes, by what that is above the lowest twentieth: 2.3 standard deviations
+/// How far above its lower quarter noise goes, by what that is above the lowest twentieth: 2.2 standard deviations
 /// over the mean of normal noise.
 const NOISE_REACH: f32 = 3.0;
 
