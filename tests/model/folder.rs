@@ -73,7 +73,7 @@ const BROKEN: &[Broken] = &[
     Broken {
         what: "a field of another type",
         breaks: |folder| folder.replace("version = 2", "version = \"2\""),
-        says: &["line 3, column 11", "invalid type: string \"1\", expected u32", "version = \"1\""],
+        says: &["line 3, column 11", "invalid type: string \"2\", expected u32", "version = \"2\""],
     },
     Broken {
         what: "labels that are neither here nor in a file",
