@@ -19,7 +19,7 @@ impl Explanations {
     /// # Errors
     /// The folder cannot be made.
     pub(super) fn new(root: &Path) -> Result<Explanations, Failure> {
-        fs::create_dir_all(root).map_err(|error| cannot_write(root, &error))?;
+        fs::create_dir_all(root).map_err(|error| Failure::cannot_write(root, &error))?;
         Ok(Explanations { root: root.to_owned(), taken: HashSet::new() })
     }
 
@@ -37,7 +37,7 @@ impl Explanations {
             }
             Ok(())
         };
-        write().map_err(|error: io::Error| cannot_write(&folder, &error))
+        write().map_err(|error: io::Error| Failure::cannot_write(&folder, &error))
     }
 
     /// Of the file's name; with a number where another folder's file has the same.
@@ -54,8 +54,4 @@ impl Explanations {
 fn is_stage(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().as_bytes();
     matches!(name, [b'0'..=b'9', b'0'..=b'9', b'-', .., b'.', b'p', b'n', b'g'])
-}
-
-fn cannot_write(path: &Path, error: &io::Error) -> Failure {
-    Failure::Failed(format!("cannot write {}: {error}", path.display()))
 }

@@ -1,6 +1,7 @@
 //! How a command ends when it does not end well.
 
 use std::io;
+use std::path::Path;
 use std::process::ExitCode;
 
 use super::output::note;
@@ -19,6 +20,10 @@ pub(super) enum Failure {
 }
 
 impl Failure {
+    pub(super) fn cannot_write(path: &Path, error: &io::Error) -> Failure {
+        Failure::Failed(format!("cannot write {}: {error}", path.display()))
+    }
+
     pub(super) fn report(self) -> ExitCode {
         match self {
             Failure::Failed(sentence) => {

@@ -196,23 +196,19 @@ struct Output<'a> {
 
 impl Output<'_> {
     fn create(path: &Path) -> Result<Output<'_>, Failure> {
-        let target = Target::create(path).map_err(|error| cannot_write(path, &error))?;
+        let target = Target::create(path).map_err(|error| Failure::cannot_write(path, &error))?;
         Ok(Output { path, out: BufWriter::new(target) })
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        self.out.write_all(bytes).map_err(|error| cannot_write(self.path, &error))
+        self.out.write_all(bytes).map_err(|error| Failure::cannot_write(self.path, &error))
     }
 
     fn finish(self) -> Result<(), Failure> {
-        let target = self.out.into_inner().map_err(|error| cannot_write(self.path, error.error()))?;
-        target.finish().map_err(|error| cannot_write(self.path, &error))?;
+        let target = self.out.into_inner().map_err(|error| Failure::cannot_write(self.path, error.error()))?;
+        target.finish().map_err(|error| Failure::cannot_write(self.path, &error))?;
         Ok(())
     }
-}
-
-fn cannot_write(path: &Path, error: &io::Error) -> Failure {
-    Failure::Failed(format!("cannot write {}: {error}", path.display()))
 }
 
 /// NumPy's format 1.0 (`numpy.lib.format`): magic, version, the header's length, a Python literal padded to 64 bytes.

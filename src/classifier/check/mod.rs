@@ -191,13 +191,13 @@ fn file(graph: &Graph, onnx: &[u8]) -> Finding {
 
 fn checksum(subject: &Subject) -> Option<Finding> {
     let manifest = subject.manifest.as_ref()?;
-    let digest = subject.digest();
+    let digest = &subject.digest;
     let beginning = |digest: &str| digest.chars().take(12).collect::<String>();
-    if digest == manifest.sha256 {
-        let says = format!("{}…: {ONNX_FILE} is the file that the manifest means", beginning(&digest));
+    if *digest == manifest.sha256 {
+        let says = format!("{}…: {ONNX_FILE} is the file that the manifest means", beginning(digest));
         return Some(Finding::ok("sha256", says));
     }
-    let (theirs, ours) = (beginning(&manifest.sha256), beginning(&digest));
+    let (theirs, ours) = (beginning(&manifest.sha256), beginning(digest));
     let says = format!("the manifest means a file with sha256 {theirs}…, and {ONNX_FILE} has {ours}…");
     let way_out = format!("If this is the network that is meant, its line in the manifest is: sha256 = \"{digest}\"");
     Some(Finding::fail("sha256", says).way_out(way_out))
@@ -221,7 +221,7 @@ fn of_model(subject: &Subject, graph: &Graph, loaded: &Loaded, before: Option<Me
             return findings;
         }
     }
-    findings.extend(golden::compared(&subject.folder, &subject.digest(), model));
+    findings.extend(golden::compared(&subject.folder, &subject.digest, model));
     findings.extend(measure::time(model));
     // Making a draft of a manifest loads the network too.
     findings.extend(before.filter(|_| !subject.is_drafted).and_then(|before| loaded.memory(before)));

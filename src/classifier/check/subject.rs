@@ -2,12 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
-
 use super::super::draft::{Draft, folder_for};
-use super::super::manifest::{MANIFEST_FILE, Manifest, ONNX_FILE, read};
+use super::super::manifest::{MANIFEST_FILE, Manifest, ONNX_FILE, digest, read};
 use super::Finding;
-use crate::encoding::hex;
 
 /// Names of neighbours that are told.
 const NAMED: usize = 5;
@@ -19,6 +16,8 @@ pub(super) struct Subject {
     /// Of the network's file.
     pub(super) name: String,
     pub(super) onnx: Vec<u8>,
+    /// The network's SHA-256.
+    pub(super) digest: String,
     /// `None` where there is none that can be read, and nothing to make one of.
     pub(super) manifest: Option<Manifest>,
     /// The manifest is what `model init` would write.
@@ -47,13 +46,9 @@ impl Subject {
             "Write it, and correct what is assumed in it; then: spotter model check {}",
             folder_for(path).display()
         ))];
-        let name = path.display().to_string();
-        Ok(Subject { folder: folder.to_owned(), name, onnx, manifest: None, is_drafted: true, findings }.drafted(path))
-    }
-
-    /// The network's SHA-256.
-    pub(super) fn digest(&self) -> String {
-        hex(&Sha256::digest(&self.onnx))
+        let (name, digest) = (path.display().to_string(), digest(&onnx));
+        Ok(Subject { folder: folder.to_owned(), name, onnx, digest, manifest: None, is_drafted: true, findings }
+            .drafted(path))
     }
 
     fn of_folder(folder: &Path) -> Result<Subject, Vec<Finding>> {
@@ -77,7 +72,8 @@ impl Subject {
         };
         let (is_drafted, name) = (written.is_err(), ONNX_FILE.to_owned());
         let (folder, findings) = (folder.to_owned(), vec![finding]);
-        let subject = Subject { folder, name, onnx, manifest: written.ok(), is_drafted, findings };
+        let digest = digest(&onnx);
+        let subject = Subject { folder, name, onnx, digest, manifest: written.ok(), is_drafted, findings };
         Ok(if is_drafted { subject.drafted(&network) } else { subject })
     }
 

@@ -88,7 +88,7 @@ impl Failures {
         let held = self.held.take().unwrap_or_default();
         if let Some(path) = &self.path {
             let made = File::create(path).and_then(|mut file| file.write_all(&held).map(|()| file));
-            self.file = Some(made.map_err(|error| unwritable(path, &error))?);
+            self.file = Some(made.map_err(|error| Failure::cannot_write(path, &error))?);
         }
         Ok(())
     }
@@ -103,12 +103,8 @@ impl Failures {
             held.extend(line);
             return Ok(());
         }
-        file.write_all(&line).map_err(|error| unwritable(path, &error))
+        file.write_all(&line).map_err(|error| Failure::cannot_write(path, &error))
     }
-}
-
-fn unwritable(path: &Path, error: &io::Error) -> Failure {
-    Failure::Failed(format!("cannot write {}: {error}", path.display()))
 }
 
 #[cfg(test)]
