@@ -25,6 +25,7 @@ pub mod event;
 pub mod export;
 pub mod filter;
 pub mod function;
+pub mod init;
 #[cfg(feature = "cli")]
 pub mod local;
 pub mod model_source;

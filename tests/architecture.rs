@@ -30,6 +30,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("function", &["event", "pipeline", "telemetry"]),
     ("worker", &["function", "objects", "pipeline", "records"]),
     ("config", &["decode", "event", "filter", "model_source", "notify", "objects", "records"]),
+    ("init", &["classifier", "config", "model_source", "objects", "records", "telemetry"]),
     ("local", &["encoding", "event", "function", "objects", "pipeline", "records"]),
     ("page", &["ask", "classifier", "decode", "encoding", "event", "objects", "preprocess", "record", "records"]),
     (

@@ -1,46 +1,31 @@
 //! `page`: the page and its API on AWS Lambda, behind a Function URL.
 //!
 //! It is never public by mistake: with `SPOTTER_PAGE_TOKEN` the API asks for the token, without it only what AWS has
-//! authenticated is answered. As in the other function INIT never fails: what is wrong is in the log, and every
-//! request is told so; a model that cannot be had is asked for again by each request.
+//! authenticated is answered. What is wrong with its settings or its model is in the log, and every request is told so.
 
-use std::future::ready;
-use std::path::Path;
-use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
-use lambda_runtime::{Context, Diagnostic, Error, LambdaEvent, run, service_fn};
+use lambda_runtime::{Diagnostic, Error, LambdaEvent, run, service_fn};
 use serde_json::Value;
-use spotter::config::{self, Secret, Settings};
-use spotter::model_source::{LAYER, SourceError};
-use spotter::objects::{Objects, S3Objects, Upload};
+use spotter::classifier::Model;
+use spotter::config::{Secret, Settings};
+use spotter::init::{Init, deadline};
+use spotter::objects::{Objects, Upload};
 use spotter::page::function_url::{FunctionUrl, unavailable};
 use spotter::page::{PageState, Token, Uploads};
-use spotter::records::cassandra::Cassandra;
 use spotter::telemetry;
-use tokio::sync::OnceCell;
 use tokio::time::timeout_at;
-
-/// Kept free of an invocation's time, so that what takes too long is answered and not cut off.
-const TO_ANSWER: Duration = Duration::from_millis(500);
-/// Of the 10 s that INIT may take; over them Lambda would begin anew.
-/// <https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html>
-const INIT_TIME: Duration = Duration::from_secs(8);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     telemetry::to_json();
-    let page = &init().await;
-    match page {
-        Err(problem) => telemetry::misconfigured(problem),
-        // What keeps it from its model is the next request's to tell, if it is still so.
-        Ok(page) => drop(page.get(Instant::now() + INIT_TIME).await),
-    }
+    let page = &Page::from_env().await.inspect_err(|problem| telemetry::misconfigured(problem));
     run(service_fn(async |event: LambdaEvent<Value>| -> Result<Value, Diagnostic> {
         let Ok(page) = page else {
             return Ok(unavailable("This function's settings are wrong: its log says which."));
         };
-        let deadline = deadline(&event.context);
+        let deadline = deadline(event.context.deadline());
         let Ok(page) = page.get(deadline).await else {
             return Ok(unavailable("This function has no model now: its log says why."));
         };
@@ -57,62 +42,38 @@ fn told(error_type: &str, error: &impl ToString) -> Diagnostic {
     Diagnostic { error_type: error_type.into(), error_message: error.to_string() }
 }
 
-/// [`TO_ANSWER`] before Lambda ends the process.
-fn deadline(context: &Context) -> Instant {
-    let left = context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
-    Instant::now() + left.saturating_sub(TO_ANSWER)
-}
-
-/// What there is before the model.
 struct Page {
-    settings: Settings,
-    records: Arc<Cassandra>,
-    objects: Arc<dyn Objects>,
+    init: Init,
     /// Where browsers upload to, and what they reach it by.
     uploads: Option<(String, Uploads)>,
-    function: OnceCell<FunctionUrl>,
-}
-
-async fn init() -> Result<Page, String> {
-    let mut settings = Settings::from_env(None).map_err(|error| error.to_string())?;
-    let Some(cassandra) = settings.cassandra.take() else {
-        return Err(format!("{} must name the database's nodes, as host:port[,host:port…]", config::CASSANDRA));
-    };
-    settings.model = settings.model.or_layer(Path::new(LAYER));
-    let records = Arc::new(Cassandra::new(cassandra));
-    let connecting = Arc::clone(&records);
-    // The first question waits for it, and tries again if it failed.
-    tokio::spawn(async move { connecting.connect().await });
-    let objects = Arc::new(S3Objects::connect(&settings.s3).await);
-    let uploads = match settings.page_bucket.clone() {
-        None => None,
-        Some(bucket) => {
-            let prefix = settings.page_prefix.clone();
-            Some((origin(&*objects, &bucket).await?, Uploads { bucket, any_bucket: false, prefix }))
-        }
-    };
-    Ok(Page { settings, records, objects, uploads, function: OnceCell::new() })
+    function: OnceLock<FunctionUrl>,
 }
 
 impl Page {
-    /// The page with its model, which is loaded once.
-    async fn get(&self, deadline: Instant) -> Result<&FunctionUrl, String> {
-        let model = &self.settings.model;
-        let loaded = timeout_at(deadline.into(), self.function.get_or_try_init(|| self.load())).await;
-        let page = match loaded {
-            Ok(page) => page.map_err(|error| error.to_string()),
-            Err(_) => Err(format!("the time was up while still loading the model from {model}")),
+    async fn from_env() -> Result<Page, String> {
+        let init = Init::from_env().await?;
+        let uploads = match init.settings.page_bucket.clone() {
+            None => None,
+            Some(bucket) => {
+                let prefix = init.settings.page_prefix.clone();
+                Some((origin(&*init.objects, &bucket).await?, Uploads { bucket, any_bucket: false, prefix }))
+            }
         };
-        page.inspect_err(|problem| telemetry::no_model(problem))
+        Ok(Page { init, uploads, function: OnceLock::new() })
     }
 
-    async fn load(&self) -> Result<FunctionUrl, SourceError> {
-        let Settings { model, temp, limits, max_bytes, page_token, .. } = &self.settings;
+    async fn get(&self, deadline: Instant) -> Result<&FunctionUrl, String> {
+        let model = self.init.model(deadline).await?;
+        Ok(self.function.get_or_init(|| self.with(model)))
+    }
+
+    fn with(&self, model: Arc<Model>) -> FunctionUrl {
+        let Settings { limits, max_bytes, page_token, .. } = &self.init.settings;
         let (s3_endpoint, uploads) = self.uploads.clone().unzip();
-        Ok(FunctionUrl::new(PageState {
-            records: self.records.clone(),
-            model: Arc::new(model.load(ready(Arc::clone(&self.objects)), temp).await?),
-            objects: self.objects.clone(),
+        FunctionUrl::new(PageState {
+            records: self.init.records.clone(),
+            model,
+            objects: self.init.objects.clone(),
             limits: *limits,
             max_bytes: *max_bytes,
             s3_endpoint: s3_endpoint.unwrap_or_default(),
@@ -121,7 +82,7 @@ impl Page {
             samples: None,
             hosts: None,
             token: page_token.as_ref().map(|Secret(token)| Token::new(token)),
-        }))
+        })
     }
 }
 
