@@ -2,6 +2,7 @@
 
 use tract_onnx::prelude::{Datum, DatumType, TractResult};
 
+use super::super::draft::counted;
 use super::super::graph::{Graph, Port};
 use super::super::{Model, OutputKind, not_as_said};
 use super::Finding;
@@ -127,9 +128,13 @@ fn of_another_type(first: &Made) -> Finding {
 
 fn of_another_count(made: &[Made], first: &Made, labels: usize) -> Finding {
     let count = first.count();
-    let numbers = if count == 1 { "1 number".into() } else { format!("{count} numbers") };
-    let counted = if labels == 1 { "1 label".into() } else { format!("{labels} labels") };
-    let finding = Finding::fail("output", format!("{} gives {numbers}, and the manifest has {counted}", first.shown()));
+    let says = format!(
+        "{} gives {}, and the manifest has {}",
+        first.shown(),
+        counted(count, "number"),
+        counted(labels, "label")
+    );
+    let finding = Finding::fail("output", says);
     if let Some(other) = made.iter().skip(1).find(|made| made.count() == labels) {
         return finding.way_out(format!("Of its outputs {} fits: export with that one first", other.shown()));
     }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::super::draft::{Draft, folder_for};
+use super::super::draft::{Draft, counted, folder_for, placeholder};
 use super::super::manifest::{MANIFEST_FILE, Manifest, ONNX_FILE, digest, read};
 use super::Finding;
 
@@ -90,14 +90,18 @@ fn described(manifest: &Manifest) -> Finding {
     if labels.len() > SHOWN {
         shown.push_str(", …");
     }
-    let counted = if labels.len() == 1 { "1 label".into() } else { format!("{} labels", labels.len()) };
+    let says = format!("{}, {}", manifest.id(), counted(labels.len(), "label"));
     let mut sorted: Vec<&String> = labels.iter().collect();
     sorted.sort();
-    match sorted.windows(2).find(|pair| pair[0] == pair[1]) {
-        Some(pair) => Finding::warn("manifest", format!("{}, {counted}, but {:?} twice", manifest.id(), pair[0]))
-            .way_out("Records cannot tell the two apart: give each output a label of its own"),
-        None => Finding::ok("manifest", format!("{}, {counted}: {shown}", manifest.id())),
+    if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Finding::warn("manifest", format!("{says}, but {:?} twice", pair[0]))
+            .way_out("Records cannot tell the two apart: give each output a label of its own");
     }
+    if labels.iter().enumerate().all(|(class, label)| *label == placeholder(class)) {
+        return Finding::warn("manifest", format!("{says}, which nobody has named yet: {shown}"))
+            .way_out("Put the names of what it tells apart into labels, in the network's order");
+    }
+    Finding::ok("manifest", format!("{says}: {shown}"))
 }
 
 fn unreadable(path: &Path, error: &str) -> Finding {

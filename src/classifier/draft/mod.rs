@@ -15,6 +15,7 @@ use super::graph::{Graph, Port, Side};
 use super::manifest::{Input, Layout, MANIFEST_FILE, Manifest, ONNX_FILE, Output, OutputKind, digest};
 use super::{Model, ModelError, caught, runnable};
 use neighbours::Neighbours;
+pub(super) use neighbours::{counted, placeholder};
 pub use place::{folder_for, network_in};
 pub use preset::Preset;
 

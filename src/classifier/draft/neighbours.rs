@@ -137,7 +137,7 @@ impl Neighbours {
             said.guessed("the ten outputs are the digits from 0 to 9");
             return Ok((0..10).map(|digit| digit.to_string()).collect());
         }
-        let labels: Vec<String> = (0..classes).map(|class| format!("class-{class}")).collect();
+        let labels: Vec<String> = (0..classes).map(placeholder).collect();
         said.guessed(format_args!(
             "names of {} ({}), which nothing says: --labels FILE has the true ones",
             counted(classes, "output"),
@@ -147,7 +147,12 @@ impl Neighbours {
     }
 }
 
-fn counted(count: usize, thing: &str) -> String {
+/// The label of an output that nothing names.
+pub(in crate::classifier) fn placeholder(class: usize) -> String {
+    format!("class-{class}")
+}
+
+pub(in crate::classifier) fn counted(count: usize, thing: &str) -> String {
     format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }
 

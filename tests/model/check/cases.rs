@@ -251,6 +251,13 @@ const CASES: &[Case] = &[
         ],
     },
     Case {
+        what: "labels that nobody has named",
+        folder: "works",
+        breaks: |folder| in_manifest(folder, "\"cat\", \"dog\", \"owl\"", "\"class-0\", \"class-1\", \"class-2\""),
+        not_ok: &[("warn", "manifest")],
+        says: &["3 labels, which nobody has named yet: class-0, class-1, class-2", "It works, with 1 warning."],
+    },
+    Case {
         what: "a manifest with a misspelt field",
         folder: "works",
         breaks: |folder| in_manifest(folder, "threshold", "treshold"),
