@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::{Failed, Trial};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use spotter::event::EventBridgeKeys;
 use spotter::local::Credentials;
 use spotter::local::client;
@@ -244,9 +245,10 @@ fn deployed(stack: Part<Stack>) -> Result<(), Failed> {
     let stack = stack.get()?;
     built(stack)?;
     stack.run("aws", ["s3", "mb", "s3://deployments"])?;
-    for (delivery, file, label) in [("queue", "5", "5"), ("direct", "4.gif", "4")] {
+    let elsewhere = format!("Model={}", model_in(stack, "s3://deployments/models/nine")?);
+    let ways = [("queue", "fünf.jpg", "5", "Page=token", "Model="), ("direct", "4.gif", "4", "Page=none", &elsewhere)];
+    for (delivery, file, label, page, model) in ways {
         let name = format!("spotter-{delivery}");
-        let file = if file == "5" { "fünf.jpg" } else { file };
         stack.run(
             "sam",
             [
@@ -263,7 +265,8 @@ fn deployed(stack: Part<Stack>) -> Result<(), Failed> {
                 "Cassandra=cassandra:9042",
                 "EventBridgeKeys=encoded",
                 &format!("Delivery={delivery}"),
-                if delivery == "queue" { "Page=token" } else { "Page=none" },
+                page,
+                model,
             ],
         )?;
         let bucket = output_of(stack, &name, "Bucket")?;
@@ -272,10 +275,27 @@ fn deployed(stack: Part<Stack>) -> Result<(), Failed> {
         is_recorded(stack, &object, label)?;
         match delivery {
             "queue" => page_answers(stack, &name, &bucket, file)?,
-            _ => assert_eq!(output_of(stack, &name, "PageUrl")?, ""),
+            _ => {
+                assert_eq!(output_of(stack, &name, "PageUrl")?, "");
+                let record: Value = serde_json::from_str(&ask(stack, &["get", &object, "--format", "json"])?)?;
+                assert_eq!(record["model"], "digits/9", "{record}");
+            }
         }
     }
     Ok(())
+}
+
+/// The digit reader in a bucket, as another version of it; the template's `Model` for it.
+fn model_in(stack: &Stack, place: &str) -> Result<String, Failed> {
+    let manifest = fs::read_to_string(root().join("model/digits/manifest.toml"))?;
+    let folder = tempfile::TempDir::new()?;
+    let nine: Vec<&str> =
+        manifest.lines().map(|line| if line.starts_with("version") { "version = 9" } else { line }).collect();
+    fs::write(folder.path().join("manifest.toml"), nine.join("\n"))?;
+    fs::copy(root().join("model/digits/model.onnx"), folder.path().join("model.onnx"))?;
+    stack.run("aws", ["s3", "cp", "--recursive", "--only-show-errors", &folder.path().display().to_string(), place])?;
+    let digest: String = Sha256::digest(nine.join("\n")).iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(format!("{place}#sha256={digest}"))
 }
 
 fn output_of(stack: &Stack, name: &str, output: &str) -> Result<String, String> {
