@@ -3,6 +3,7 @@
 import json
 import pathlib
 import subprocess
+import threading
 
 import boto3
 from botocore.config import Config
@@ -21,6 +22,8 @@ class Serve:
         self.process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self.endpoint = self.process.stdout.readline().split()[1]
         self.page = self.process.stdout.readline().split()[1]
+        # It tells of each picture, and would wait for whoever reads that.
+        threading.Thread(target=self.process.stdout.read, daemon=True).start()
 
     def kill(self) -> None:
         self.process.kill()
