@@ -42,6 +42,11 @@ impl Budget {
         Ok(())
     }
 
+    /// The limit of pixels.
+    pub(super) fn pixels(&self) -> u64 {
+        self.pixels
+    }
+
     /// Bytes of memory that may be used at once.
     pub(super) fn memory(&self) -> u64 {
         BYTES_PER_PIXEL.saturating_mul(self.pixels).saturating_add(BASE)

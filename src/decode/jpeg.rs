@@ -10,8 +10,7 @@ use super::canvas::Canvas;
 use super::jpeg_markers::{self, Structure};
 use super::{Channels, Rejection, colour, orientation};
 
-/// Bytes of the last marker.
-const END_OF_IMAGE: usize = 2;
+const END_OF_IMAGE: &[u8] = &[0xff, 0xd9];
 /// Put in place of the last marker of a sequential picture, at which the decoder would read endless zeros where a scan
 /// ends early. Sixteen bytes of ones, stuffed: a code of ones is none (T.81, annex C), and the decoder reads eight bytes
 /// ahead, which may not be missing.
@@ -21,26 +20,16 @@ pub(super) fn decode(bytes: &[u8], budget: &Budget) -> Result<Canvas, Rejection>
     let structure = jpeg_markers::read(bytes)?;
     let (width, height) = (structure.width, structure.height);
     budget.check_size("JPEG", width, height)?;
-    // What follows the picture (a gain map, a video) is not looked at.
-    let picture = &bytes[..structure.end];
-    let decoded = if structure.progressive {
-        pixels(picture, &structure, budget)
-    } else {
-        let scans = &picture[..picture.len() - END_OF_IMAGE];
-        pixels(&[scans, NO_CODE.as_flattened()].concat(), &structure, budget)
-    };
-    decoded.map_err(|rejection| rejection.of(width, height))
+    pixels(&structure, budget).map_err(|rejection| rejection.of(width, height))
 }
 
-fn pixels(bytes: &[u8], structure: &Structure, budget: &Budget) -> Result<Canvas, Rejection> {
-    // Strict: a scan that ends early is an error, not grey.
-    let options = DecoderOptions::default().set_strict_mode(true).set_max_width(65_535).set_max_height(65_535);
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
-    decoder.decode_headers().map_err(damaged)?;
+fn pixels(structure: &Structure, budget: &Budget) -> Result<Canvas, Rejection> {
+    let bytes = structure.clean(if structure.progressive { END_OF_IMAGE } else { NO_CODE.as_flattened() });
+    let mut decoder = decoder(&bytes)?;
     let input = decoder.input_colorspace().ok_or_else(|| Rejection::broken("JPEG without a colour space"))?;
     let output = output(input, structure, budget.channels)?;
     check_memory(structure, output, budget)?;
-    decoder.set_options(options.jpeg_set_out_colorspace(output));
+    decoder.set_options(options().jpeg_set_out_colorspace(output));
     let mut samples = decoder.decode().map_err(damaged)?;
     drop(decoder);
 
@@ -64,6 +53,26 @@ fn pixels(bytes: &[u8], structure: &Structure, budget: &Budget) -> Result<Canvas
     })
 }
 
+/// Strict: a scan that ends early is an error, not grey.
+fn options() -> DecoderOptions {
+    DecoderOptions::default().set_strict_mode(true).set_max_width(65_535).set_max_height(65_535)
+}
+
+fn decoder(bytes: &[u8]) -> Result<JpegDecoder<ZCursor<&[u8]>>, Rejection> {
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options());
+    decoder.decode_headers().map_err(damaged)?;
+    Ok(decoder)
+}
+
+/// The samples of a sequential picture as they are stored, interleaved, without a conversion of colours.
+pub(super) fn stored_samples(structure: &Structure) -> Result<Vec<u8>, Rejection> {
+    let bytes = structure.clean(NO_CODE.as_flattened());
+    let mut decoder = decoder(&bytes)?;
+    let input = decoder.input_colorspace().ok_or_else(|| Rejection::broken("JPEG without a colour space"))?;
+    decoder.set_options(options().jpeg_set_out_colorspace(input));
+    decoder.decode().map_err(damaged)
+}
+
 /// What the decoder shall give: the Y of YCbCr as it is, the inks of CMYK untouched, RGB otherwise.
 fn output(input: ColorSpace, structure: &Structure, channels: Channels) -> Result<ColorSpace, Rejection> {
     // The decoder gives Y alone only where no other component is finer.
@@ -81,7 +90,7 @@ fn output(input: ColorSpace, structure: &Structure, channels: Channels) -> Resul
 /// Where not all components come in one scan, the decoder holds every coefficient (two bytes) beside the output.
 fn check_memory(structure: &Structure, output: ColorSpace, budget: &Budget) -> Result<(), Rejection> {
     let pixels = u64::from(structure.width) * u64::from(structure.height);
-    let mut bytes = pixels * output.num_components() as u64;
+    let mut bytes = pixels * output.num_components() as u64 + structure.clean_bytes() as u64;
     let whole = structure.progressive || structure.first_scan != structure.sampling.len();
     if whole {
         bytes += 2 * padded_samples(structure, output);

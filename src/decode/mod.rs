@@ -19,6 +19,7 @@ mod pieces;
 mod png;
 mod sniff;
 mod tiff;
+mod tiff_jpeg;
 mod tiff_pixels;
 mod webp;
 mod webp_container;

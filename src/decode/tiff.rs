@@ -1,5 +1,6 @@
 //! TIFF and BigTIFF: the first picture, in strips or tiles, 1 to 16 bits; grey, RGB, palette, CMYK, YCbCr in JPEG.
 
+use ::tiff::decoder::ifd::Value;
 use ::tiff::decoder::{Decoder, Limits};
 use ::tiff::tags::Tag;
 use ::tiff::{ColorType, TiffError};
@@ -8,10 +9,14 @@ use super::budget::{Budget, megapixels};
 use super::canvas::Canvas;
 use super::pieces::Pieces;
 use super::tiff_pixels::Samples;
-use super::{Rejection, ifd, jpeg_markers, orientation};
+use super::{Rejection, ifd, orientation, tiff_jpeg};
 
 /// More values than a tag of any sane picture has; the decoder takes some 40 bytes for each.
 const VALUES: u64 = 65_536;
+
+/// Pixels of all strips or tiles, with their padding, by the limit of pixels: tiles far larger than the picture cost
+/// their own size, not the picture's.
+const PADDED: u64 = 2;
 
 const BLACK_IS_ZERO: u16 = 1;
 const JPEG: u16 = 7;
@@ -76,7 +81,10 @@ fn pixels(
     let mut canvas = Canvas::new(width, height, budget.channels, layout.samples.has_alpha());
     for index in 0..chunks.count {
         let (columns, rows) = decoder.chunk_data_dimensions(index);
-        let chunk = decoder.read_chunk(index).map_err(damaged)?;
+        let chunk = match &chunks.jpeg {
+            Some(jpeg) => jpeg.chunk(index, (columns, rows), layout.count)?,
+            None => decoder.read_chunk(index).map_err(damaged)?,
+        };
         let (x, y) = (index % chunks.across * chunks.size.0, index / chunks.across * chunks.size.1);
         layout.samples.write(&chunk, (columns as usize, rows as usize), (x as usize, y as usize), &mut canvas)?;
     }
@@ -87,6 +95,8 @@ fn pixels(
 struct Layout {
     samples: Samples,
     jpeg: bool,
+    /// Samples of one pixel in the file.
+    count: u16,
     /// Bits of one pixel in the file.
     bits: u64,
 }
@@ -117,27 +127,28 @@ impl Layout {
             return unsupported(&format!("samples as {colour:?}"));
         };
         let bits = u64::from(count) * u64::from(colour.bit_depth());
-        Ok(Ok(Layout { samples, jpeg, bits }))
+        Ok(Ok(Layout { samples, jpeg, count, bits }))
     }
 }
 
 /// The strips or tiles, checked against the file and the budget.
-struct Chunks {
+struct Chunks<'a> {
     size: (u32, u32),
     across: u32,
     count: u32,
     /// Of one, decoded.
     bytes: u64,
+    jpeg: Option<tiff_jpeg::Data<'a>>,
 }
 
-impl Chunks {
+impl<'a> Chunks<'a> {
     fn check(
-        bytes: &[u8],
+        bytes: &'a [u8],
         decoder: &mut Source,
         layout: &Layout,
         (width, height): (u32, u32),
         budget: &Budget,
-    ) -> Result<Chunks, Rejection> {
+    ) -> Result<Chunks<'a>, Rejection> {
         let size = decoder.chunk_dimensions();
         if size.0 == 0 || size.1 == 0 {
             return Err(Rejection::broken("TIFF with empty tiles"));
@@ -154,16 +165,29 @@ impl Chunks {
             budget.check_memory(&what, needs, "save it with smaller strips, or as PNG")
         };
         check(0)?;
+        let padded = u64::from(count).saturating_mul(u64::from(size.0) * u64::from(size.1.min(height)));
+        if padded > budget.pixels().saturating_mul(PADDED) {
+            let padded = megapixels(padded);
+            return Err(Rejection::too_large(format!("{what}, which are {padded} megapixels; save it as PNG")));
+        }
+        let mut data = Vec::new();
         for (offset, length) in ranges(decoder).map_err(|error| damaged(error, bytes))? {
             let end = usize::try_from(offset.saturating_add(length)).ok();
-            let data = usize::try_from(offset).ok().zip(end).and_then(|(offset, end)| bytes.get(offset..end));
-            let data = data.ok_or_else(|| Rejection::broken(format!("TIFF ends at byte {}", bytes.len())))?;
-            if layout.jpeg {
-                check(jpeg_needs(data, size)?)?;
-            }
+            let chunk = usize::try_from(offset).ok().zip(end).and_then(|(offset, end)| bytes.get(offset..end));
+            data.push(chunk.ok_or_else(|| Rejection::broken(format!("TIFF ends at byte {}", bytes.len())))?);
         }
+        let jpeg = match layout.jpeg {
+            true => {
+                let tables = decoder.find_tag(Tag::JPEGTables).map_err(|error| damaged(error, bytes))?;
+                let tables = tables.map(Value::into_u8_vec).transpose().map_err(|error| damaged(error, bytes))?;
+                let jpeg = tiff_jpeg::Data::new(data, tables.unwrap_or_default(), bytes.len())?;
+                check(jpeg.needs(size)?)?;
+                Some(jpeg)
+            }
+            false => None,
+        };
         // One row more than the rounding of the decoder's own sums can ask for.
-        Ok(Chunks { size, across, count, bytes: decoded + row })
+        Ok(Chunks { size, across, count, bytes: decoded + row, jpeg })
     }
 }
 
@@ -177,20 +201,6 @@ fn ranges(decoder: &mut Source) -> Result<Vec<(u64, u64)>, TiffError> {
         ),
     };
     Ok(offsets.into_iter().zip(lengths.unwrap_or_default()).collect())
-}
-
-/// What decoding a JPEG strip or tile takes beside its output: the copied data, and the decoder's own pixels, whose
-/// number is in the JPEG's header and not in the directory.
-fn jpeg_needs(data: &[u8], size: (u32, u32)) -> Result<u64, Rejection> {
-    let structure = jpeg_markers::read(data)?;
-    if structure.width > size.0 || structure.height > size.1 {
-        return Err(Rejection::broken("TIFF whose JPEG is larger than its strip or tile"));
-    }
-    if structure.progressive || structure.first_scan != structure.sampling.len() {
-        return Err(Rejection::unsupported("TIFF with progressive JPEG; upload as JPEG or PNG"));
-    }
-    let pixels = u64::from(structure.width) * u64::from(structure.height);
-    Ok(pixels * structure.sampling.len() as u64 + 2 * data.len() as u64)
 }
 
 fn damaged(error: TiffError, bytes: &[u8]) -> Rejection {
