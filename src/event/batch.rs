@@ -41,6 +41,7 @@ fn event(task: &Value, fields: &Fields, invocation_id: &str) -> Result<ObjectEve
     let raw_key = text(task, fields.key).unwrap_or_default();
     let facts = Facts { change: Change::Observed, bucket, raw_key, time: None };
     let (key, event_time) = facts.read(fields, Encoding::Form(RESEND))?;
+    facts.check_texts(task, &["/s3VersionId"])?;
     Ok(ObjectEvent {
         bucket: bucket.to_owned(),
         key,

@@ -26,6 +26,12 @@ pub enum EventError {
     #[error("{}`{field}` is missing or empty", of(.object))]
     Missing { field: String, object: String },
 
+    #[error("{}`{field}` is {saw}, and must be a text", of(.object))]
+    NotText { field: String, saw: &'static str, object: String },
+
+    #[error("{}`{field}` has {bytes} bytes, and S3 has none of more than {limit}", of(.object))]
+    TooLong { field: String, bytes: usize, limit: usize, object: String },
+
     #[error("{}eventVersion is \"{version}\", and Spotter reads major version 2", of(.object))]
     EventVersion { version: String, object: String },
 
@@ -60,11 +66,7 @@ impl EventError {
                     more => format!("its fields: {} and {more} more", shown.join(", ")),
                 }
             }
-            Value::Array(_) => "an array".to_owned(),
-            Value::String(_) => "a string".to_owned(),
-            Value::Number(_) => "a number".to_owned(),
-            Value::Bool(_) => "a boolean".to_owned(),
-            Value::Null => "null".to_owned(),
+            other => kind(other).to_owned(),
         };
         EventError::UnknownShape { part, saw }
     }
@@ -77,8 +79,31 @@ impl EventError {
 
     /// `pointer` is a JSON pointer; people read dots.
     pub(super) fn missing(pointer: &str, bucket: &str, key: &str) -> EventError {
-        EventError::Missing { field: pointer.trim_start_matches('/').replace('/', "."), object: object(bucket, key) }
+        EventError::Missing { field: field(pointer), object: object(bucket, key) }
     }
+
+    pub(super) fn not_text(pointer: &str, value: &Value, object: String) -> EventError {
+        EventError::NotText { field: field(pointer), saw: kind(value), object }
+    }
+
+    pub(super) fn too_long(pointer: &str, bytes: usize, limit: usize, object: String) -> EventError {
+        EventError::TooLong { field: field(pointer), bytes, limit, object }
+    }
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Object(_) => "an object",
+        Value::Array(_) => "an array",
+        Value::String(_) => "a string",
+        Value::Number(_) => "a number",
+        Value::Bool(_) => "a boolean",
+        Value::Null => "null",
+    }
+}
+
+fn field(pointer: &str) -> String {
+    pointer.trim_start_matches('/').replace('/', ".")
 }
 
 /// `s3://b/k` as far as it is known.

@@ -42,6 +42,7 @@ pub(super) fn event(value: &Value, keys: EventBridgeKeys) -> Result<ObjectEvent,
     };
     let facts = Facts { change, bucket, raw_key, time: value.get("time") };
     let (key, event_time) = facts.read(&FIELDS, encoding)?;
+    facts.check_texts(value, &["/detail/object/version-id", "/detail/object/etag", "/detail/object/sequencer"])?;
     Ok(ObjectEvent {
         bucket: bucket.to_owned(),
         key,

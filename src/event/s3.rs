@@ -7,6 +7,10 @@ use serde_json::Value;
 use super::error::{object, quoted};
 use super::{Change, EventError, ObjectEvent, Timestamp, key};
 
+/// Bytes of a key or a version id in S3 at most, and of nothing else more. What is longer, no home of records takes
+/// either. <https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html>
+const LONGEST: usize = 1_024;
+
 /// The non-empty string at a JSON pointer.
 pub(super) fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
     value.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty())
@@ -51,6 +55,7 @@ pub(super) fn record(record: &Value) -> Result<ObjectEvent, EventError> {
     let encoding = if literal { Encoding::Plain } else { Encoding::Form(RESEND) };
     let facts = Facts { change, bucket, raw_key, time: record.get("eventTime") };
     let (key, event_time) = facts.read(&S3_FIELDS, encoding)?;
+    facts.check_texts(record, &["/s3/object/versionId", "/s3/object/eTag", "/s3/object/sequencer"])?;
     Ok(ObjectEvent {
         bucket: bucket.to_owned(),
         key,
@@ -173,6 +178,9 @@ impl Facts<'_> {
             }
         }
         let key = decode(raw_key, encoding, fields, bucket)?;
+        for (text, pointer) in [(bucket, fields.bucket), (key.as_str(), fields.key)] {
+            self.check_length(pointer, text)?;
+        }
         match (time, readable) {
             (Some(time), None) => Err(EventError::Time {
                 field: fields.time_name,
@@ -180,6 +188,28 @@ impl Facts<'_> {
                 object: object(bucket, &key),
             }),
             _ => Ok((key, readable)),
+        }
+    }
+}
+
+impl Facts<'_> {
+    /// What says which version a change is of, and when, is a text or absent. Were another type taken for absent, the
+    /// removal of one version would be that of the object.
+    pub(super) fn check_texts(&self, value: &Value, pointers: &[&str]) -> Result<(), EventError> {
+        if matches!(self.change, Change::Test | Change::Other) {
+            return Ok(());
+        }
+        pointers.iter().try_for_each(|pointer| match value.pointer(pointer) {
+            None | Some(Value::Null) => Ok(()),
+            Some(Value::String(text)) => self.check_length(pointer, text),
+            Some(other) => Err(EventError::not_text(pointer, other, object(self.bucket, self.raw_key))),
+        })
+    }
+
+    fn check_length(&self, pointer: &str, text: &str) -> Result<(), EventError> {
+        match text.len() {
+            ..=LONGEST => Ok(()),
+            bytes => Err(EventError::too_long(pointer, bytes, LONGEST, object(self.bucket, self.raw_key))),
         }
     }
 }
