@@ -16,6 +16,7 @@ mod filters;
 mod function;
 mod function_url;
 mod harness;
+mod hostile;
 mod model;
 mod model_source;
 mod notify;
@@ -45,6 +46,7 @@ fn main() -> std::process::ExitCode {
     trials.extend(filters::trials());
     trials.extend(function::trials());
     trials.extend(function_url::trials());
+    trials.extend(hostile::trials());
     trials.extend(model::trials());
     trials.extend(model_source::trials());
     trials.extend(notify::trials());

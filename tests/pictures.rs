@@ -15,7 +15,7 @@ use spotter::decode::{Channels, Limits, Picture, Rejection, decode};
 
 use crate::harness;
 
-pub(crate) use memory::decode_and_report;
+pub(crate) use memory::{check as check_memory, decode_and_report, full_size};
 
 #[derive(Deserialize)]
 struct Expected {

@@ -8,6 +8,7 @@ mod cassandra;
 mod corrections;
 mod frozen;
 mod home;
+mod keys;
 mod labels;
 mod partitions;
 mod processes;
@@ -39,6 +40,7 @@ use corrections::{
     many_corrections_of_one_version_are_one_sighting, the_later_correction_holds_whichever_came_first,
 };
 use home::{Home, Place};
+use keys::keys_of_events_come_back;
 use labels::{
     several_labels_are_listed_under_each, the_last_write_of_several_labels_stands,
     what_shows_several_labels_is_purged_with_all_of_them,
@@ -56,9 +58,10 @@ macro_rules! tests {
     ($($name:ident),* $(,)?) => { [$((stringify!($name), (|home| Box::pin($name(home))) as Test)),*] };
 }
 
-const CONTRACT: [(&str, Test); 39] = tests![
+const CONTRACT: [(&str, Test); 40] = tests![
     every_field_comes_back,
     extremes_come_back,
+    keys_of_events_come_back,
     nothing_known_is_no_error,
     the_same_record_again_changes_nothing,
     the_last_write_of_a_row_stands,

@@ -52,7 +52,8 @@ pub(super) fn trials() -> Vec<Trial> {
     trials
 }
 
-fn check(path: &Path, channels: &str, accepted: bool) -> Result<(), Failed> {
+/// Decodes the file in a process of its own.
+pub(crate) fn check(path: &Path, channels: &str, accepted: bool) -> Result<(), Failed> {
     let output = Command::new(env::current_exe()?).env(DECODE, path).env(CHANNELS, channels).output()?;
     let report = String::from_utf8(output.stdout)?;
     let (outcome, bytes) = report.trim().rsplit_once(' ').ok_or("no report")?;
@@ -81,6 +82,20 @@ pub(crate) fn decode_and_report() -> Option<ExitCode> {
     let report = format!("{outcome} {}\n", status("VmHWM:").saturating_sub(before));
     let printed = std::io::stdout().write_all(report.as_bytes());
     Some(if printed.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Pictures of 25 megapixels.
+pub(crate) fn full_size() -> Result<Vec<(&'static str, Vec<u8>)>, Failed> {
+    Ok(vec![
+        ("JPEG, 4:4:4", jpeg(false, 0x11, SIDE)),
+        ("progressive JPEG, 4:2:0", jpeg(true, 0x22, SIDE)),
+        ("PNG, 16 bits, RGBA", png((SIDE, SIDE), false)?),
+        ("PNG, 16 bits, RGBA, interlaced", png((SIDE, SIDE), true)?),
+        ("WebP, lossless, alpha", webp()?),
+        ("GIF", gif()?),
+        ("BMP, 32 bits", bmp()?),
+        ("TIFF, 16 bits, RGBA, in strips", tiff(SIDE, 16, true)),
+    ])
 }
 
 /// A size from `/proc/self/status`, in bytes.

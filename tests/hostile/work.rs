@@ -1,0 +1,230 @@
+//! Work is bounded by counts, never by the clock: what is counted, at its bound and one over it. The slowest pictures that
+//! are taken stand at these bounds; `SPOTTER_HOSTILE_TIMES=1` prints how long each takes beside an ordinary one.
+
+use std::fs;
+use std::io::Write;
+use std::time::Instant;
+
+use flate2::Compression;
+use flate2::write::ZlibEncoder;
+use libtest_mimic::{Failed, Trial};
+use spotter::decode::{Channels, Limits, RejectionKind, decode};
+use spotter::preprocess::{Preprocess, prepare};
+
+use super::jpeg::{file, frame, scan, segment, tables};
+use crate::harness::root;
+use crate::pictures::full_size;
+
+const LIMITS: Limits = Limits { pixels: 10_000 };
+
+pub(super) fn trials() -> Vec<Trial> {
+    vec![
+        Trial::test("hostile::what_is_counted_is_taken_at_its_bound_and_refused_over_it", bounds),
+        Trial::test("hostile::the_slowest_pictures_are_known", slowest)
+            .with_ignored_flag(std::env::var_os("SPOTTER_HOSTILE_TIMES").is_none()),
+    ]
+}
+
+/// Makes a picture that has so many of what is counted.
+type Make = fn(u64) -> Result<Vec<u8>, Failed>;
+
+/// What is counted, the most of it that is taken, and how the refusal of one more begins.
+const COUNTED: [(&str, u64, Make, RejectionKind, &str); 8] = [
+    ("rows of a PNG of 100 pixels each", 100, |rows| png(100, rows), RejectionKind::TooLarge, "0.1 megapixels"),
+    (
+        "rows of a JPEG of 100 pixels each",
+        100,
+        |rows| Ok(baseline(100, rows as u16)),
+        RejectionKind::TooLarge,
+        "0.1 megap",
+    ),
+    ("scans of a JPEG", 64, |scans| Ok(scans_of(16, scans)), RejectionKind::Broken, "JPEG with more than 64 scans"),
+    (
+        "bytes of tables in a JPEG",
+        500_000,
+        |bytes| Ok(tables_of(bytes)),
+        RejectionKind::Broken,
+        "JPEG with more than 500 kB",
+    ),
+    (
+        "bytes of metadata in a JPEG",
+        4_000_000,
+        |bytes| Ok(metadata(bytes)),
+        RejectionKind::TooLarge,
+        "JPEG with more than 4 MB",
+    ),
+    (
+        "bytes of data in a PNG of 90",
+        2 * 90 + 4_096,
+        |bytes| padded_png(bytes),
+        RejectionKind::TooLarge,
+        "PNG with far more",
+    ),
+    (
+        "tiles of a TIFF, 400 pixels wide for one",
+        50,
+        |rows| tiles(1, rows, 400, false),
+        RejectionKind::TooLarge,
+        "TIFF of ",
+    ),
+    ("pixels of a TIFF's side", 65_535, |rows| tiles(1, rows, 1, true), RejectionKind::TooLarge, "1×65536 pixels"),
+];
+
+fn bounds() -> Result<(), Failed> {
+    let mut wrong = Vec::new();
+    for (what, most, make, kind, sentence) in COUNTED {
+        let limits = if most > 60_000 { Limits::default() } else { LIMITS };
+        let seen = |count: u64| Ok::<_, Failed>(decode(&make(count)?, Channels::Luma, limits));
+        if let Err(rejection) = seen(most)? {
+            wrong.push(format!("{most} {what}: {rejection}"));
+        }
+        match seen(most + 1)? {
+            Ok(picture) => wrong.push(format!("{} {what} were taken: {}×{}", most + 1, picture.width, picture.height)),
+            Err(rejection) if rejection.kind == kind && rejection.sentence.starts_with(sentence) => {}
+            Err(rejection) => wrong.push(format!("{} {what}: {:?}: {rejection}", most + 1, rejection.kind)),
+        }
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n").into()) }
+}
+
+fn deflated(bytes: &[u8]) -> Result<Vec<u8>, Failed> {
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(bytes)?;
+    Ok(encoder.finish()?)
+}
+
+fn png(width: u64, rows: u64) -> Result<Vec<u8>, Failed> {
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, width as u32, rows as u32);
+    encoder.set_color(png::ColorType::Grayscale);
+    encoder.write_header()?.write_image_data(&vec![0x7f; (width * rows) as usize])?;
+    Ok(bytes)
+}
+
+/// 9 × 9 pixels; behind their data zeros, which nobody has to inflate.
+fn padded_png(bytes: u64) -> Result<Vec<u8>, Failed> {
+    let mut file = Vec::new();
+    let mut writer = png::Encoder::new(&mut file, 9, 9).write_header()?;
+    let mut data = deflated(&[0; 90])?;
+    data.resize(bytes as usize, 0);
+    writer.write_chunk(png::chunk::IDAT, &data)?;
+    drop(writer);
+    Ok(file)
+}
+
+/// Grey; each block takes two bits.
+fn baseline(width: u16, height: u16) -> Vec<u8> {
+    let blocks = usize::from(width.div_ceil(8)) * usize::from(height.div_ceil(8));
+    let data = vec![0; (blocks * 2).div_ceil(8)];
+    file(&[tables(), frame(width, height, 1, false), scan(1, 0, 63, 0, &data)])
+}
+
+/// Progressive, grey: all coefficients anew in each scan. A decoder goes on with zeros where a scan's data end, so a scan
+/// costs as much as there are pixels, and few bytes.
+fn scans_of(side: u16, scans: u64) -> Vec<u8> {
+    let busy = segment(0xc4, &[vec![0x10, 1], vec![0; 15], vec![1]].concat());
+    let mut parts = vec![tables(), busy, frame(side, side, 1, true), scan(1, 0, 0, 0, &[0])];
+    parts.extend((1..scans).map(|_| scan(1, 1, 63, 0, &[0; 16])));
+    file(&parts)
+}
+
+fn tables_of(bytes: u64) -> Vec<u8> {
+    let own = tables();
+    let codes = segment(0xc4, &[vec![0x10, 1], vec![0; 15], vec![0]].concat().repeat(3_000));
+    let left = bytes as usize - own.len();
+    // As many of the dear ones as leave room to end exactly.
+    let many = (left - 1_000) / codes.len();
+    let rest = quantisation_of(left - many * codes.len());
+    file(&[codes.repeat(many), rest, own, frame(8, 8, 1, false), scan(1, 0, 63, 0, &[0])])
+}
+
+/// Tables of so many bytes in all: those of quantisation have 69, a restart interval 6, and codes the rest.
+fn quantisation_of(bytes: usize) -> Vec<u8> {
+    let interval = segment(0xdd, &[0, 0]);
+    let table = segment(0xdb, &[vec![0], vec![1; 64]].concat());
+    let codes = segment(0xc4, &[vec![0x11, 1], vec![0; 15], vec![0]].concat());
+    for (few, intervals) in (0..6).flat_map(|few| (0..23).map(move |intervals| (few, intervals))) {
+        let rest = bytes - few * codes.len() - intervals * interval.len();
+        if rest % table.len() == 0 {
+            return [codes.repeat(few), interval.repeat(intervals), table.repeat(rest / table.len())].concat();
+        }
+    }
+    Vec::new()
+}
+
+fn metadata(bytes: u64) -> Vec<u8> {
+    let mut parts = vec![segment(0xe5, &vec![0; 50_000]).repeat(bytes as usize / 50_000)];
+    if bytes % 50_000 > 0 {
+        parts.push(segment(0xfe, &vec![0; bytes as usize % 50_000]));
+    }
+    parts.extend([tables(), frame(8, 8, 1, false), scan(1, 0, 63, 0, &[0])]);
+    file(&parts)
+}
+
+/// Grey tiles of one row, all of which are the same data.
+fn tiles(width: u32, height: u64, tile: u32, raw: bool) -> Result<Vec<u8>, Failed> {
+    let height = height as u32;
+    let count = width.div_ceil(tile) * height;
+    let data = if raw { vec![0x7f; tile as usize] } else { deflated(&vec![0; tile as usize])? };
+    let head = 8 + 2 + 10 * 12 + 4;
+    let at = head + 8 * count;
+    let entries = [
+        (256, 1, width),
+        (257, 1, height),
+        (258, 1, 8),
+        (259, 1, if raw { 1 } else { 8 }),
+        (262, 1, 1),
+        (277, 1, 1),
+        (322, 1, tile),
+        (323, 1, 1),
+        (324, count, if count == 1 { at } else { head }),
+        (325, count, if count == 1 { data.len() as u32 } else { head + 4 * count }),
+    ];
+    let mut file = b"II*\0\x08\0\0\0\x0a\0".to_vec();
+    for (tag, count, value) in entries {
+        file.extend_from_slice(&u16::to_le_bytes(tag));
+        file.extend_from_slice(&[4, 0]);
+        file.extend([count, value].iter().flat_map(|word| word.to_le_bytes()));
+    }
+    file.extend_from_slice(&[0; 4]);
+    (0..count).for_each(|_| file.extend_from_slice(&at.to_le_bytes()));
+    (0..count).for_each(|_| file.extend_from_slice(&(data.len() as u32).to_le_bytes()));
+    file.extend_from_slice(&data);
+    Ok(file)
+}
+
+/// Decoding and preprocessing in milliseconds: the least of three.
+fn slowest() -> Result<(), Failed> {
+    let ordinary = fs::read(root().join("samples/photos/7 phone.jpg"))?;
+    let mut pictures = vec![("an ordinary photograph".to_owned(), ordinary)];
+    pictures.extend(full_size()?.into_iter().map(|(name, bytes)| (name.to_owned(), bytes)));
+    for side in [4_800, 5_000] {
+        pictures.push((format!("progressive JPEG of {side}×{side}, 64 scans"), scans_of(side, 64)));
+    }
+    pictures.push(("TIFF of 65,535 tiles, 762 pixels wide for one".into(), tiles(1, 65_535, 762, false)?));
+    pictures.push(("TIFF of 12 tiles, 4,000,000 pixels wide for one".into(), tiles(1, 12, 4_000_000, false)?));
+    pictures.push(("JPEG of 8×8, 500 kB of tables".into(), tables_of(500_000)));
+    pictures.push(("PNG of 1×65,535".into(), png(1, 65_535)?));
+    let ink = Preprocess::Ink { fit: 20, mean: vec![], std: vec![] };
+    let mut lines = Vec::new();
+    for (name, bytes) in pictures {
+        let mut least = f64::INFINITY;
+        let mut said = String::new();
+        for _ in 0..3 {
+            let started = Instant::now();
+            said = match decode(&bytes, Channels::Luma, Limits::default()) {
+                Ok(picture) => {
+                    let _ = prepare(&picture, &ink, 28, 28);
+                    format!("{}×{}", picture.width, picture.height)
+                }
+                Err(rejection) => rejection.to_string(),
+            };
+            least = least.min(started.elapsed().as_secs_f64() * 1e3);
+        }
+        lines.push((least, format!("{least:9.1} ms  {:9} bytes  {name} ({said})\n", bytes.len())));
+    }
+    lines.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let mut out = std::io::stdout();
+    lines.iter().try_for_each(|(_, line)| out.write_all(line.as_bytes()))?;
+    Ok(())
+}
