@@ -166,7 +166,7 @@ fn as_they_went_in() -> Result<(), Failed> {
         let table = String::from_utf8(output.stdout)?;
         let sent = table
             .chars()
-            .find(|c| c.is_control() && *c != '\n' || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'));
+            .find(|c| c.is_control() && *c != '\n' || matches!(*c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'));
         assert_eq!((sent, table.lines().count()), (None, wanted.len() + 1), "{shape:?}");
     }
     Ok(())
