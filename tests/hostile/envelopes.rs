@@ -112,7 +112,13 @@ impl Maker {
                 vec![String::new()],
             ),
             2 => {
-                let (records, keys) = (0..self.chance.usize(1..5)).map(|_| self.leaf(false)).unzip();
+                let mut made: Vec<_> = (0..self.chance.usize(1..5)).map(|_| self.leaf(false)).collect();
+                // What does not belong there: a list is S3's by its first record.
+                if self.chance.u8(..4) == 0 {
+                    let odd = [json!({ "eventSource": "aws:dynamodb" }), json!({}), mutate::junk(&mut self.chance)];
+                    made.push((odd[self.chance.usize(..odd.len())].clone(), String::new()));
+                }
+                let (records, keys) = made.into_iter().unzip();
                 (json!({ "Records": Value::Array(records) }), keys)
             }
             3 => {
