@@ -23,7 +23,10 @@ pub(super) enum Place {
     Sqlite,
     /// What the simulation writes to: it shows nothing if it does not do as the others.
     Simulated,
-    Cassandra { node: Part<String>, layout: Layout },
+    Cassandra {
+        node: Part<String>,
+        layout: Layout,
+    },
 }
 
 impl fmt::Display for Place {

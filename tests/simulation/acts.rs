@@ -27,10 +27,11 @@ pub fn act(world: &mut World, plan: &Plan) {
     let bucket = &mut world.buckets[at];
     let key_state = &bucket.keys[key];
     let done = match dice {
-        0 => {
+        // Never for the first time: an upload whose event is still on its way would be taken for replaced.
+        0 if plan.suspends && bucket.versioning != Versioning::Never => {
             bucket.versioning = match bucket.versioning {
-                Versioning::Never | Versioning::Suspended => Versioning::Enabled,
-                Versioning::Enabled => Versioning::Suspended,
+                Versioning::Suspended => Versioning::Enabled,
+                _ => Versioning::Suspended,
             };
             let (name, versioning) = (bucket.name.clone(), bucket.versioning);
             return world.note("versioning", || format!("{name}: {versioning:?}"));

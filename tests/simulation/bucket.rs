@@ -169,8 +169,7 @@ impl Bucket {
                 let version = versions.iter().find(|version| version.id == *id);
                 let version = version.ok_or_else(|| FetchError::Superseded(format!("{pinned} is gone")))?;
                 let picture = version.picture;
-                let picture =
-                    picture.ok_or_else(|| FetchError::Superseded(format!("{pinned} is a delete marker")))?;
+                let picture = picture.ok_or_else(|| FetchError::Superseded(format!("{pinned} is a delete marker")))?;
                 Ok((version, picture))
             }
             None => {

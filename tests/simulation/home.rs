@@ -12,6 +12,7 @@ use spotter::event::Timestamp;
 use spotter::record::{Order, Record};
 use spotter::records::{Cursor, Listing, Page, Records, RecordsError};
 
+use super::truth::brief;
 use super::wire::{Fault, Flight, Stage, send};
 use super::world::{Shared, World, lock};
 
@@ -21,9 +22,18 @@ const DAY: i64 = 86_400_000;
 /// Primary keys, in the order of their tables.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Row {
-    Object { bucket: String, key: String, place: Reverse<Clustering>, model: String },
+    Object {
+        bucket: String,
+        key: String,
+        place: Reverse<Clustering>,
+        model: String,
+    },
     /// `by_label`, or `by_time` where there is no label. No model of its own: two corrections are one sighting.
-    Log { model: String, label: Option<String>, place: Reverse<Sighting> },
+    Log {
+        model: String,
+        label: Option<String>,
+        place: Reverse<Sighting>,
+    },
     Slot(i64),
 }
 
@@ -206,13 +216,17 @@ impl Home {
         what: &'static str,
         read: impl FnOnce(&mut World, [usize; 2]) -> A + Send + 'static,
     ) -> impl Future<Output = Result<A, RecordsError>> + Send {
-        send(&self.0, || what.to_owned(), move |world, fault| match fault {
-            Fault::None => {
-                let asked = world.quorum();
-                Ok(read(world, asked))
-            }
-            Fault::Before | Fault::After => Err(RecordsError::Unavailable("the simulation says so".into())),
-        })
+        send(
+            &self.0,
+            || what.to_owned(),
+            move |world, fault| match fault {
+                Fault::None => {
+                    let asked = world.quorum();
+                    Ok(read(world, asked))
+                }
+                Fault::Before | Fault::After => Err(RecordsError::Unavailable("the simulation says so".into())),
+            },
+        )
     }
 }
 
@@ -227,8 +241,7 @@ impl Records for Home {
             match self.write_once(record).await {
                 Err(RecordsError::Unavailable(_)) if tries > 0 => {}
                 Ok(()) => {
-                    let told = serde_json::to_string(record).unwrap_or_default();
-                    lock(&self.0).tables.acknowledged.insert(told);
+                    lock(&self.0).tables.acknowledged.insert(brief(record));
                     return Ok(());
                 }
                 failed => return failed,
@@ -300,7 +313,8 @@ impl World {
         let row = object_row(record);
         let other = self.tables.replicas.iter().find_map(|replica| replica.get(&row)?.1.clone());
         if let Some(other) = other.filter(|other| **other != *record) {
-            self.broken.push(format!("a row is written with other content: {other:?} was {record:?}"));
+            let (is, was) = (brief(record), brief(&other));
+            self.broken.push(format!("a row is written with other content: {is} was {was}"));
         }
     }
 

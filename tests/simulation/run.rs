@@ -314,11 +314,12 @@ impl<'a> Run<'a> {
             }
             task.polls += 1;
             task.woken.0.store(false, Relaxed);
+            let turn = self.classifiers_turn();
             let polled = Pin::new(&mut task.future).poll(&mut Context::from_waker(&waker));
+            self.classified(turn);
             if let Poll::Ready(done) = polled {
                 return self.finish(id, task, done);
             }
-            self.classified();
             if !task.woken.0.load(Relaxed) {
                 self.tasks.insert(id, task);
                 return Ok(());
@@ -326,10 +327,18 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Waits until the classifying thread has done what it was given so far, which it does one by one.
-    fn classified(&self) {
+    /// Nothing is classified until it is, or a picture might be ready within the poll that began it.
+    fn classifiers_turn(&self) -> mpsc::Sender<()> {
+        let (turn, wait) = mpsc::channel();
+        self.lab.runtime.spawn_blocking(move || wait.recv());
+        turn
+    }
+
+    /// Waits until the one classifying thread has done what it was given meanwhile.
+    fn classified(&self, turn: mpsc::Sender<()>) {
         let (done, classified) = mpsc::channel();
         self.lab.runtime.spawn_blocking(move || done.send(()));
+        drop(turn);
         let _ = classified.recv();
     }
 
@@ -357,7 +366,8 @@ impl<'a> Run<'a> {
             Done::Answered(answer) => answer,
         };
         for (event, handled) in &answer.objects {
-            world.note(truth::kind(&handled.outcome), || format!("task {id}: {} {:?}", event.key, handled.outcome));
+            let (kind, why) = truth::outcome(&handled.outcome);
+            world.note(kind, || format!("task {id}: {} {why}", event.key));
         }
         let failed: Vec<u64> = match &answer.body {
             Err(_) => task.messages.clone(),
@@ -413,12 +423,7 @@ impl<'a> Run<'a> {
 }
 
 impl Task {
-    fn new(
-        future: BoxFuture<'static, Done>,
-        crash_at: Option<u32>,
-        doom: Option<Instant>,
-        messages: Vec<u64>,
-    ) -> Task {
+    fn new(future: BoxFuture<'static, Done>, crash_at: Option<u32>, doom: Option<Instant>, messages: Vec<u64>) -> Task {
         Task { future, woken: Arc::default(), polls: 0, crash_at, doom, messages }
     }
 }

@@ -11,13 +11,23 @@ use super::home::Home;
 use super::plan::Plan;
 use super::world::{Shared, lock};
 
-pub fn kind(outcome: &Outcome) -> &'static str {
+/// Its kind, and its words or the row's place.
+pub fn outcome(outcome: &Outcome) -> (&'static str, String) {
     match outcome {
-        Outcome::Recorded(_) => "recorded",
-        Outcome::Superseded(_) => "superseded",
-        Outcome::Ignored(_) => "ignored",
-        Outcome::Retry(_) => "retry",
+        Outcome::Recorded(record) => ("recorded", format!("{} {:?}", record.listed_as(), record.order)),
+        Outcome::Superseded(why) => ("superseded", why.clone()),
+        Outcome::Ignored(why) => ("ignored", (*why).to_owned()),
+        Outcome::Retry(why) => ("retry", why.clone()),
     }
+}
+
+/// Without what the model saw.
+pub fn brief(record: &Record) -> String {
+    serde_json::to_string(record).unwrap_or_default()
+}
+
+fn briefs(records: &[Record]) -> String {
+    records.iter().map(|record| format!("\n  {}", brief(record))).collect()
 }
 
 /// Everything that is promised of a world in which nothing more happens.
@@ -43,12 +53,12 @@ pub fn check(world: &Shared, plan: &Plan, model: &str) -> Result<(), String> {
         checked.map_err(|why| format!("{name}/{key}: {why}"))?;
         for row in &rows {
             if !listed.contains(row) {
-                return Err(format!("{name}/{key}: a row is not listed: {row:?}"));
+                return Err(format!("{name}/{key}: a row is not listed: {}", brief(row)));
             }
-            let text = serde_json::to_string(row).unwrap_or_default();
+            let text = brief(row);
             let excused = plan.mending_crashed && (plan.lossy || object.act_of(row).is_none());
             if world.tables.is_acknowledged(&text) && !world.told.heard(row) && !excused {
-                return Err(format!("{name}/{key}: nobody was told of {row:?}"));
+                return Err(format!("{name}/{key}: nobody was told of {text}"));
             }
         }
     }
@@ -102,7 +112,7 @@ impl Object<'_> {
             };
             let observed = (self.plan.mended || self.plan.lossy) && was_seen;
             if self.act_of(row).is_none() && !observed {
-                return Err(format!("this never happened: {row:?}"));
+                return Err(format!("this never happened: {}", brief(row)));
             }
         }
         Ok(())
@@ -114,7 +124,7 @@ impl Object<'_> {
             let is_there = self.key.versions.iter().any(|version| version.act == number);
             let must = !act.lost && (act.picture.is_none() || is_there);
             if must && !self.rows.iter().any(|row| self.act_of(row) == Some(number)) {
-                return Err(format!("no row of {act:?}; the rows are {:?}", self.rows));
+                return Err(format!("no row of {act:?}; the rows are {}", briefs(self.rows)));
             }
         }
         Ok(())
@@ -126,7 +136,7 @@ impl Object<'_> {
         if acts.is_sorted_by(|newer, older| newer > older) {
             return Ok(());
         }
-        Err(format!("the history is in the order {acts:?}: {:?}", self.rows))
+        Err(format!("the history is in the order {acts:?}: {}", briefs(self.rows)))
     }
 
     fn is_answered(&self, answer: Option<&Record>) -> Result<(), String> {
@@ -146,7 +156,8 @@ impl Object<'_> {
         if right && !(marked && answer.is_none()) {
             return Ok(());
         }
-        Err(format!("there is {there:?}, and the answer is {answer:?}; the rows are {:?}", self.rows))
+        let answer = answer.map(brief);
+        Err(format!("there is {there:?}, and the answer is {answer:?}; the rows are {}", briefs(self.rows)))
     }
 }
 
