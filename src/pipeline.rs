@@ -173,7 +173,7 @@ impl Pipeline {
             }
             Err(FetchError::Unaddressable(why)) => (announced(event), Err(record::unaddressable(why))),
             Err(error @ (FetchError::Superseded(_) | FetchError::Gone { .. })) => {
-                return Err(Outcome::Superseded(error.to_string()));
+                return Err(self.supersede(event, error.to_string(), way).await);
             }
             Err(error @ (FetchError::Denied(_) | FetchError::Retry(_) | FetchError::Overloaded(_))) => {
                 return Err(way.refused(&error));
@@ -208,6 +208,21 @@ impl Pipeline {
             }
         }
         records::newest(&*self.records, bucket, key).await.map_err(|error| way.unrecorded(&error))
+    }
+
+    /// An attempt before this one may have recorded it, and nobody could be told: then that row is written and told
+    /// again, which nothing else would do.
+    async fn supersede(&self, event: &ObjectEvent, why: String, way: &mut Way) -> Outcome {
+        if event.change != Change::Created || !self.after.tells() {
+            return Outcome::Superseded(why);
+        }
+        way.doing = "reading what is known of it";
+        let (order, model) = (Order::of(event), self.model.id());
+        match records::of_order(&*self.records, &event.bucket, &event.key, &order, &model).await {
+            Ok(Some(row)) => self.write(row, way).await,
+            Ok(None) => Outcome::Superseded(why),
+            Err(error) => way.unrecorded(&error),
+        }
     }
 
     async fn classify(&self, subject: Subject, bytes: Vec<u8>, way: &mut Way) -> Result<Record, Outcome> {

@@ -26,6 +26,7 @@ mod prepare;
 mod records;
 mod s3;
 mod serve;
+mod simulation;
 mod stack;
 mod webhook;
 mod worker;
@@ -56,6 +57,7 @@ fn main() -> std::process::ExitCode {
     trials.extend(records::trials());
     trials.extend(s3::trials());
     trials.extend(serve::trials());
+    trials.extend(simulation::trials());
     trials.extend(stack::trials());
     trials.extend(webhook::trials());
     trials.extend(worker::trials());

@@ -29,6 +29,7 @@ pub fn trials() -> Vec<Trial> {
     let mut trials = vec![
         Trial::test("notify::a_record_is_told_as_json_and_signed", || on_runtime(told())),
         Trial::test("notify::who_fails_is_told_again_and_the_record_is_there", || on_runtime(told_again())),
+        Trial::test("notify::what_was_replaced_before_it_was_told_is_told_too", || on_runtime(replaced())),
         Trial::test("notify::a_redirect_and_a_closed_port_are_no_success", || on_runtime(not_told())),
         Trial::test("notify::who_never_answers_does_not_hold_up_the_answer", || on_runtime(silence())),
         Trial::test("notify::one_that_fails_does_not_keep_it_from_the_others", || on_runtime(one_of_two())),
@@ -144,6 +145,26 @@ async fn told_again() -> Result<(), Failed> {
     let bodies: Vec<String> = receiver.received().into_iter().map(|received| received.body).collect();
     assert_eq!(bodies.len(), 2);
     assert_eq!(bodies[0], bodies[1]);
+    Ok(())
+}
+
+/// Its event comes again, as that of a version that is gone: its row stays, and so it is told.
+async fn replaced() -> Result<(), Failed> {
+    let receiver = Receiver::http(Script(vec![(500, ""), (200, "")]))?;
+    let cloud = telling(&format!("http://{}/", receiver.address), "").await?;
+    cloud.put("a.png", &sample("1.png")?).await?;
+    let event = cloud.notifications()?.remove(0).body;
+    error(&cloud.answer(&event).await?)?;
+    cloud.put("a.png", &sample("8.bmp")?).await?;
+    let answer = cloud.answer(&event).await?;
+    let rows = cloud.records.rows(BUCKET, "a.png", None).await?;
+    assert_eq!((recorded(&answer)?, rows.len()), (&rows[0], 1));
+    let bodies: Vec<String> = receiver.received().into_iter().map(|received| received.body).collect();
+    assert_eq!(bodies, vec![serde_json::to_string(&rows[0])?; 2]);
+    // Nothing is known of what was replaced before it was recorded.
+    let another = event.replace("a.png", "b.png");
+    let answer = cloud.answer(&another).await?;
+    assert!(matches!(answer.objects[0].1.outcome, Outcome::Superseded(_)), "{answer:?}");
     Ok(())
 }
 

@@ -105,7 +105,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     if let Some(trial) = processes::child().or_else(frozen::child) {
         return vec![trial];
     }
-    let mut places = vec![Place::Sqlite];
+    let mut places = vec![Place::Sqlite, Place::Simulated];
     let mut trials = processes::trials();
     trials.extend(cassandra::trials_without());
     trials.extend(tls::trials());

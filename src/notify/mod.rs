@@ -8,6 +8,7 @@ mod webhook;
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use futures_util::future::join_all;
 
 use crate::record::Record;
@@ -73,6 +74,16 @@ impl Notifier {
             Target::Url(url) => Receiver::Webhook(webhook::Webhook::new(url, secret.clone())),
         };
         Notifier { receivers: targets.into_iter().map(receiver).collect(), only }
+    }
+
+    /// URLs are told by `network` instead of this machine's.
+    pub fn over(mut self, network: &SharedHttpConnector) -> Notifier {
+        for receiver in &mut self.receivers {
+            if let Receiver::Webhook(webhook) = receiver {
+                webhook.tell_over(network.clone());
+            }
+        }
+        self
     }
 
     /// Tells every receiver at once, if the record is one of those to tell.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
-use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorSettings};
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorSettings, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use hmac::{Hmac, KeyInit, Mac};
 use http::Uri;
@@ -24,12 +24,16 @@ pub(super) struct Webhook {
     url: Uri,
     secret: Option<Secret>,
     /// Made when there is something to tell: it reads the system's certificates.
-    connector: OnceLock<Connector>,
+    connector: OnceLock<SharedHttpConnector>,
 }
 
 impl Webhook {
     pub(super) fn new(url: Uri, secret: Option<Secret>) -> Webhook {
         Webhook { url, secret, connector: OnceLock::new() }
+    }
+
+    pub(super) fn tell_over(&mut self, network: SharedHttpConnector) {
+        self.connector = OnceLock::from(network);
     }
 
     /// Any 2xx is taken as told; a redirect is not followed, because what is signed is for one receiver.
@@ -55,14 +59,15 @@ impl Webhook {
         Ok(request)
     }
 
-    fn connector(&self) -> &Connector {
+    fn connector(&self) -> &SharedHttpConnector {
         self.connector.get_or_init(|| {
             let timeouts = HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(TIMEOUT);
-            Connector::builder()
+            let connector = Connector::builder()
                 .connector_settings(timeouts.build())
                 .pool_idle_timeout(IDLE)
                 .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
-                .build()
+                .build();
+            SharedHttpConnector::new(connector)
         })
     }
 }

@@ -24,6 +24,11 @@ impl After {
         After { tag, notifier, refused: AtomicBool::new(false) }
     }
 
+    /// Whether others are told.
+    pub(super) fn tells(&self) -> bool {
+        self.notifier.is_some()
+    }
+
     /// Whoever is told finds the tags there. An error is why the event must come again.
     pub(super) async fn follow(&self, objects: &dyn Objects, record: &Record, end: Instant) -> Result<(), String> {
         if self.tag {

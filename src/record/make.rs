@@ -143,9 +143,16 @@ fn record(subject: &Subject, model: String, verdict: Verdict) -> Record {
         size: Some(head.size),
         content_type: head.content_type.clone(),
         etag: head.etag.clone(),
-        version_id: head.version_id.clone().or_else(|| subject.event.version_id.clone()),
+        version_id: version_id(subject),
         seen,
     }
+}
+
+/// As the event says: whether the bucket keeps versions by the time it is asked, and under which id it has the same
+/// bytes then, is no part of what happened.
+fn version_id(Subject { event, head, .. }: &Subject) -> Option<String> {
+    let found = head.version_id.as_ref().filter(|_| event.change == Change::Observed);
+    found.or(event.version_id.as_ref()).cloned()
 }
 
 impl From<Rejection> for Verdict {

@@ -181,7 +181,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::classifier::Model;
     use crate::event::Change;
+    use crate::objects::Head;
 
     fn event(sequencer: Option<&str>) -> ObjectEvent {
         ObjectEvent {
@@ -225,6 +227,23 @@ mod tests {
         assert_eq!(Order::of(&event).version, "d41d8cd98f00b204e9800998ecf8427e");
         event.version_id = Some("null".to_owned());
         assert_eq!(Order::of(&event).version, "null");
+    }
+
+    /// A bucket that keeps versions by the time it is asked has the same bytes under an id that the event has not.
+    #[test]
+    fn the_version_of_a_row_is_its_events() {
+        let model = Model::embedded().unwrap();
+        let row_of = |change, found: Option<&str>| {
+            let event = ObjectEvent { change, etag: Some("e".to_owned()), ..event(Some("0A")) };
+            let (etag, version_id) = (event.etag.clone(), found.map(str::to_owned));
+            let head = Head { size: 1, etag, version_id, content_type: None, last_modified: None };
+            of_verdict(&Subject { order: Order::of(&event), event, head }, &model, too_large(1, 0))
+        };
+        let row = row_of(Change::Created, None);
+        assert!(row.is_unversioned());
+        assert_eq!(row_of(Change::Created, Some("null")), row);
+        assert_eq!(row_of(Change::Created, Some("v9")), row);
+        assert_eq!(row_of(Change::Observed, Some("v9")).version_id.as_deref(), Some("v9"));
     }
 
     proptest! {

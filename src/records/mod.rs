@@ -5,7 +5,9 @@ pub mod cassandra;
 pub mod embedded;
 pub mod reader;
 
-pub use reader::{correction_of, current, get, get_with_newest, history, is_current, listed, newest, of_version};
+pub use reader::{
+    correction_of, current, get, get_with_newest, history, is_current, listed, newest, of_order, of_version,
+};
 
 use std::cmp::Ordering;
 use std::time::Instant;

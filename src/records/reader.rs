@@ -90,6 +90,18 @@ pub async fn of_version(
     first(records, bucket, key, of_version).await
 }
 
+/// One model's row of one change. Reads nothing that is older.
+pub async fn of_order(
+    records: &dyn Records,
+    bucket: &str,
+    key: &str,
+    order: &Order,
+    model: &str,
+) -> Result<Option<Record>, RecordsError> {
+    let it_or_older = |row: &Record| row.order < *order || (row.order == *order && row.model == model);
+    Ok(first(records, bucket, key, it_or_older).await?.filter(|row| row.order == *order))
+}
+
 async fn first(
     records: &dyn Records,
     bucket: &str,

@@ -15,17 +15,25 @@ use spotter::records::embedded::Embedded;
 use tempfile::TempDir;
 
 use crate::harness::Part;
+use crate::simulation::home::Home as Simulated;
+use crate::simulation::world::{Shared, World, lock};
 
 #[derive(Clone)]
 pub(super) enum Place {
     Sqlite,
-    Cassandra { node: Part<String>, layout: Layout },
+    /// What the simulation writes to: it shows nothing if it does not do as the others.
+    Simulated,
+    Cassandra {
+        node: Part<String>,
+        layout: Layout,
+    },
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Place::Sqlite => f.write_str("sqlite"),
+            Place::Simulated => f.write_str("simulated"),
             Place::Cassandra { layout: Layout { slot_hours, shards }, .. } => {
                 write!(f, "cassandra_{slot_hours}h_{shards}")
             }
@@ -45,6 +53,7 @@ pub(super) struct Home {
 
 pub(super) enum At {
     Sqlite(TempDir),
+    Simulated(Shared),
     Cassandra { session: Box<Session>, config: CassandraConfig },
 }
 
@@ -52,7 +61,7 @@ impl Place {
     /// How many random histories a property is tried on.
     pub(super) fn cases(&self) -> u32 {
         match self {
-            Place::Sqlite => 100,
+            Place::Sqlite | Place::Simulated => 100,
             Place::Cassandra { .. } => 50,
         }
     }
@@ -60,7 +69,7 @@ impl Place {
     /// `host:port` of the one Cassandra.
     pub(super) fn node(&self) -> Result<&'static str, Failed> {
         match self {
-            Place::Sqlite => Err("not Cassandra".into()),
+            Place::Sqlite | Place::Simulated => Err("not Cassandra".into()),
             Place::Cassandra { node, .. } => Ok(node.get()?),
         }
     }
@@ -68,7 +77,7 @@ impl Place {
     /// Only Cassandra is cut.
     pub(super) fn layout(&self) -> Layout {
         match self {
-            Place::Sqlite => Layout::default(),
+            Place::Sqlite | Place::Simulated => Layout::default(),
             Place::Cassandra { layout, .. } => *layout,
         }
     }
@@ -76,6 +85,7 @@ impl Place {
     pub(super) async fn fresh(&self) -> Result<Home, Failed> {
         let at = match self {
             Place::Sqlite => At::Sqlite(tempfile::tempdir()?),
+            Place::Simulated => At::Simulated(World::calm()),
             Place::Cassandra { node, layout } => {
                 static NUMBER: AtomicU64 = AtomicU64::new(0);
                 let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -94,6 +104,7 @@ impl At {
     fn open(&self) -> Arc<dyn Records> {
         match self {
             At::Sqlite(folder) => Arc::new(Embedded::open(&folder.path().join("records.sqlite")).unwrap()),
+            At::Simulated(world) => Arc::new(Simulated(Arc::clone(world))),
             At::Cassandra { config, .. } => Arc::new(Cassandra::new(config.clone())),
         }
     }
@@ -121,6 +132,7 @@ impl Home {
                 };
                 ["records", "other_labels"].map(of_table).concat()
             }
+            At::Simulated(world) => lock(world).tables.dump(bucket),
             At::Cassandra { session, config } => {
                 let mut rows = Vec::new();
                 for table in ["by_object", "by_time", "by_label"] {
