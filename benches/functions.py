@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import tempfile
 import uuid
 
 from cassandra.cluster import Cluster
@@ -17,6 +18,18 @@ from serve import Serve
 ROOT = pathlib.Path(__file__).parent.parent
 SIXTY_LINES = ROOT / "benches" / "sixty-lines"
 NODES = os.environ.get("SPOTTER_CASSANDRA", "127.0.0.1:9042")
+
+
+def readable(binary: str, pool: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
+    """Those that the model reads as what was drawn: whether a picture is hard to read is not the question here."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = {str(pathlib.Path(folder) / f"{at}.png"): one for at, one in enumerate(pool)}
+        for file, (_, body) in files.items():
+            pathlib.Path(file).write_bytes(body)
+        command = [binary, "classify", "--format", "json", *files]
+        lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+    answers = (json.loads(line) for line in lines)
+    return [files[answer["path"]] for answer in answers if (answer["status"], answer["label"]) == ("classified", files[answer["path"]][0])]
 
 
 class Function:

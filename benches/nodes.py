@@ -20,7 +20,7 @@ import time
 import zipfile
 
 from bucket import Bucket, differences
-from functions import Spotter
+from functions import Spotter, readable
 from killed import change
 from pictures import digits
 from sandbox import Pollers, Queue
@@ -106,7 +106,7 @@ def main() -> None:
 
 def run(cluster: Cluster, serve: Serve, function: Spotter, rounds: int) -> bool:
     queue, rng, keys, changes, stopped = Queue(VISIBILITY, MAX_RECEIVES, SEED), random.Random(SEED), [], 0, threading.Event()
-    bucket, pool = Bucket(serve, "nodes", queue), digits(200, SEED)
+    bucket, pool = Bucket(serve, "nodes", queue), readable(function.binary, digits(200, SEED))
     pollers = Pollers(queue, [function.sandbox(serve.endpoint) for _ in range(SANDBOXES)])
 
     def upload() -> None:
