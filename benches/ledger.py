@@ -32,7 +32,7 @@ SEED = 8
 SANDBOXES = 4
 # Between the receives of a message; a message is put aside after so many.
 VISIBILITY, MAX_RECEIVES = 30, 5
-COLD_STARTS, ROUNDS, ROUND = 1, 1, 100
+COLD_STARTS, ROUNDS, ROUND = 5, 3, 300
 # Until an overwritten picture's other half is on its way, however long the change takes to be seen.
 OVERTAKEN = 3
 

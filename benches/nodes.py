@@ -9,6 +9,7 @@ small disk of its own (tmpfs), which a round can fill; without it the full disks
 what ledger.py needs, awslambdaric left out.
 """
 
+import contextlib
 import os
 import pathlib
 import random
@@ -19,6 +20,8 @@ import threading
 import time
 import zipfile
 
+import cassandra
+import cassandra.cluster
 from bucket import Bucket, differences
 from functions import Spotter, readable
 from killed import change
@@ -30,7 +33,9 @@ SEED, SANDBOXES, RATE = 10, 2, 4
 VISIBILITY, MAX_RECEIVES = 5, 1_000
 # Seconds: of a fault, and from its end to the next one.
 FAULT, BETWEEN = 10, 3
-DISK = "192m"
+DISK = "512m"
+# More than a segment of the commit log, so that a node with a full disk has to notice.
+BALLAST, PIECE = 24, 500_000
 SCRIPT = pathlib.Path(__file__).parent.parent / "tests" / "cassandra" / "cassandra.sh"
 
 
@@ -46,9 +51,14 @@ class Cluster:
                 subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", str(disk)], check=True)
                 self.disks.append(disk)
         self.script("start", "--nodes", "3", "--address", address)
+        with cassandra.cluster.Cluster([address]) as driver:
+            session = driver.connect()
+            session.execute("CREATE KEYSPACE ballast WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 3}", timeout=60)
+            session.execute("CREATE TABLE ballast.pieces (id uuid PRIMARY KEY, piece blob)", timeout=60)
 
     def script(self, what: str, *arguments: str) -> None:
-        done = subprocess.run([str(SCRIPT), what, str(self.folder), *arguments], capture_output=True, text=True)
+        # A Java that dies of its full disk leaves its last words where it was started.
+        done = subprocess.run([str(SCRIPT), what, str(self.folder), *arguments], capture_output=True, text=True, cwd=self.folder)
         if done.returncode != 0:
             raise RuntimeError(done.stderr)
 
@@ -71,6 +81,20 @@ class Cluster:
             self.signal(node, "STOP")
         else:
             self.fill(node)
+            self.ballast()
+
+    def ballast(self) -> None:
+        """What others write meanwhile."""
+        with cassandra.cluster.Cluster([node.split(":")[0] for node in self.nodes.split(",")]) as driver:
+            session = driver.connect()
+            insert = session.prepare("INSERT INTO ballast.pieces (id, piece) VALUES (uuid(), ?)")
+            for _ in range(BALLAST):
+                with contextlib.suppress(cassandra.DriverException, cassandra.RequestExecutionException, OSError):
+                    session.execute(insert, (os.urandom(PIECE),))
+
+    def state(self, node: int) -> str:
+        told = subprocess.run([str(SCRIPT), "status", str(self.folder)], capture_output=True, text=True).stdout
+        return told.splitlines()[node - 1].split(" ", 3)[3].split(",")[0]
 
     def mend(self, node: int, fault: str) -> None:
         if fault == "SIGSTOP":
@@ -125,9 +149,10 @@ def run(cluster: Cluster, serve: Serve, function: Spotter, rounds: int) -> bool:
         before, errors, at = changes - len(queue), len(pollers.failures), time.monotonic() - began
         cluster.hurt(node, fault)
         time.sleep(FAULT)
+        state = cluster.state(node)
         acknowledged, failures = changes - len(queue) - before, len(pollers.failures) - errors
         cluster.mend(node, fault)
-        print(f"{at:6.1f} s  round {number + 1:2}  node {node}  {fault:9}  meanwhile {acknowledged} changes acknowledged, "
+        print(f"{at:6.1f} s  round {number + 1:2}  node {node}  {fault:9}  it is {state:13}  meanwhile {acknowledged} changes acknowledged, "
               f"{failures} invocations failed, {len(queue)} wait", flush=True)
         time.sleep(BETWEEN)
     stopped.set()

@@ -39,7 +39,7 @@ def main() -> None:
         for answer in answers:
             answer.result()
     print(f"{time.time() - began:5.1f} s  {uploads} uploads answered; {stack.waiting()} messages wait", flush=True)
-    stack.until_empty(180)
+    stack.until_empty(180 + uploads)
     print(f"{time.time() - began:5.1f} s  the queue is empty", flush=True)
     rows = stack.ask("list", "-n", str(10 * uploads))
     keys, dead = {row["key"] for row in rows}, stack.waiting(stack.dead_letters)

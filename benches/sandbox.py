@@ -5,8 +5,8 @@ events. As on Lambda it is frozen between invocations, killed where an invocatio
 started anew for the next one. The queue counts receives and puts aside what was received too often, as SQS does.
 """
 
+import atexit
 import json
-import os
 import pathlib
 import queue as handover
 import random
@@ -56,6 +56,8 @@ class Sandbox:
             self.process = subprocess.Popen(
                 self.command, env={**self.environment, **api}, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
+        # A frozen one would outlive a script that fails.
+        atexit.register(self.process.kill)
         self.frozen = False
         threading.Thread(target=self.watch, args=(self.process,), daemon=True).start()
         while not self.ready.wait(0.01):
@@ -114,13 +116,13 @@ class Sandbox:
             # An invocation may have begun since the function asked for it.
             if self.process is not None and self.events.empty() and not self.frozen:
                 self.frozen = True
-                os.kill(self.process.pid, signal.SIGSTOP)
+                self.process.send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
         with self.lock:
-            if self.frozen:
+            if self.frozen and self.process is not None:
                 self.frozen = False
-                os.kill(self.process.pid, signal.SIGCONT)
+                self.process.send_signal(signal.SIGCONT)
 
     def end(self) -> None:
         with self.lock:
