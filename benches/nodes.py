@@ -31,8 +31,8 @@ from serve import Serve
 
 SEED, SANDBOXES, RATE = 10, 2, 4
 VISIBILITY, MAX_RECEIVES = 5, 1_000
-# Seconds: of a fault, and from its end to the next one.
-FAULT, BETWEEN = 10, 3
+# Seconds: of a fault, from its end to the next one, and until a node must be up again.
+FAULT, BETWEEN, UP = 10, 3, 600
 DISK = "512m"
 # More than a segment of the commit log, so that a node with a full disk has to notice.
 BALLAST, PIECE = 24, 500_000
@@ -92,9 +92,10 @@ class Cluster:
                 with contextlib.suppress(cassandra.DriverException, cassandra.RequestExecutionException, OSError):
                     session.execute(insert, (os.urandom(PIECE),))
 
-    def state(self, node: int) -> str:
+    def states(self) -> list[str]:
+        """Up, down or not answering."""
         told = subprocess.run([str(SCRIPT), "status", str(self.folder)], capture_output=True, text=True).stdout
-        return told.splitlines()[node - 1].split(" ", 3)[3].split(",")[0]
+        return [line.split(" ", 3)[3].split(",")[0] for line in told.splitlines()]
 
     def mend(self, node: int, fault: str) -> None:
         if fault == "SIGSTOP":
@@ -103,12 +104,18 @@ class Cluster:
             (self.folder / f"node{node}" / "filler").unlink(missing_ok=True)
             # With a full disk it serves no more, but its process may be there.
             self.script("stop", str(node), "--kill")
-        self.script("start")
+        with contextlib.suppress(RuntimeError):  # on a busy machine a node may take longer than the script waits
+            self.script("start")
+        until = time.monotonic() + UP
+        while self.states().count("up") < 3:
+            if time.monotonic() > until:
+                raise RuntimeError(f"after {UP} s the nodes are {self.states()}")
+            time.sleep(1)
 
     def close(self) -> None:
         self.script("stop", "--kill")
         for disk in self.disks:
-            subprocess.run(["umount", str(disk)], check=False)
+            subprocess.run(["umount", "--lazy", str(disk)], check=False)
 
 
 def main() -> None:
@@ -149,7 +156,7 @@ def run(cluster: Cluster, serve: Serve, function: Spotter, rounds: int) -> bool:
         before, errors, at = changes - len(queue), len(pollers.failures), time.monotonic() - began
         cluster.hurt(node, fault)
         time.sleep(FAULT)
-        state = cluster.state(node)
+        state = cluster.states()[node - 1]
         acknowledged, failures = changes - len(queue) - before, len(pollers.failures) - errors
         cluster.mend(node, fault)
         print(f"{at:6.1f} s  round {number + 1:2}  node {node}  {fault:9}  it is {state:13}  meanwhile {acknowledged} changes acknowledged, "
