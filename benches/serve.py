@@ -13,12 +13,12 @@ SAMPLES = pathlib.Path(__file__).parent.parent / "samples"
 
 
 class Serve:
-    def __init__(self, binary: str, data: str):
-        self.binary, self.data = binary, data
+    def __init__(self, binary: str, data: str, *options: str):
+        self.binary, self.data, self.options = binary, data, options
         self.start()
 
     def start(self) -> None:
-        arguments = [self.binary, "--data", self.data, "serve", "--port", "0", "--page-port", "0"]
+        arguments = [self.binary, "--data", self.data, "serve", "--port", "0", "--page-port", "0", *self.options]
         self.process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self.endpoint = self.process.stdout.readline().split()[1]
         self.page = self.process.stdout.readline().split()[1]

@@ -12,6 +12,7 @@ mod cloud;
 mod convergence;
 mod events;
 mod export;
+mod faults;
 mod filters;
 mod function;
 mod function_url;
@@ -44,6 +45,7 @@ fn main() -> std::process::ExitCode {
     trials.extend(convergence::trials());
     trials.extend(events::trials());
     trials.extend(export::trials());
+    trials.extend(faults::trials());
     trials.extend(filters::trials());
     trials.extend(function::trials());
     trials.extend(function_url::trials());

@@ -187,7 +187,8 @@ await() {
   local node=$1 log=$dir/node$1/cassandra.log end=$((SECONDS + 180))
   shift
   until "$@"; do
-    if ! running "$node" || ((SECONDS > end)); then
+    # Not `running`: a busy machine takes its time until the process has become Java.
+    if ! kill -0 "$(pid_of "$node")" 2>/dev/null || ((SECONDS > end)); then
       tail -n 30 "$log" >&2
       grep -m 3 -E '^(Error|Exception)|^[0-9:.]+ ERROR' "$log" >&2 || true
       die "node $node failed at: $*; more in $log"
