@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use lambda_runtime::{Context, Diagnostic, Error, LambdaEvent, run, service_fn};
 use serde_json::Value;
-use spotter::config::{self, Secret, Settings};
+use spotter::config::{self, Settings};
 use spotter::model_source::{LAYER, SourceError};
 use spotter::objects::{Objects, S3Objects, Upload};
 use spotter::page::function_url::{FunctionUrl, unavailable};
@@ -120,7 +120,7 @@ impl Page {
             live: None,
             samples: None,
             hosts: None,
-            token: page_token.as_ref().map(|Secret(token)| Token::new(token)),
+            token: page_token.as_ref().map(|token| Token::new(token.expose())),
         }))
     }
 }

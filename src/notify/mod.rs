@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 
 use crate::record::Record;
+use crate::secret::Secret;
 use message::Message;
-pub use target::{Arn, Only, Secret, Target};
+pub use target::{Arn, Only, Target};
 
 /// For one receiver, its answer included; less where the deadline is nearer.
 const TIMEOUT: Duration = Duration::from_secs(10);
