@@ -15,6 +15,7 @@ mod export;
 mod filters;
 mod function;
 mod function_url;
+mod guard;
 mod harness;
 mod model;
 mod model_source;
@@ -45,6 +46,7 @@ fn main() -> std::process::ExitCode {
     trials.extend(filters::trials());
     trials.extend(function::trials());
     trials.extend(function_url::trials());
+    trials.extend(guard::trials());
     trials.extend(model::trials());
     trials.extend(model_source::trials());
     trials.extend(notify::trials());
