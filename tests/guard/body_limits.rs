@@ -4,13 +4,14 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use libtest_mimic::Failed;
 use tempfile::TempDir;
 use time::OffsetDateTime;
 
 use crate::cli::spotter;
-use crate::s3::Bench;
 use crate::s3::raw::{Signer, header, send};
+use crate::s3::{BUCKET, Bench, refusal};
 use crate::serve::Served;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -75,18 +76,12 @@ async fn of_s3() -> Result<(), Failed> {
     let refused = send(&s3, "PUT", "/pictures/a", &headers, b"").await?;
     assert_eq!((refused.status, refused.code()), (400, "EntityTooLarge"), "{refused:?}");
 
-    // A bucket's versioning, in five megabytes.
-    let xml = [b"<VersioningConfiguration>".as_slice(), &b" ".repeat(5 * 1024 * 1024), b"</VersioningConfiguration>"];
-    let xml = xml.concat();
-    let client = &s3.client;
-    let many = (0..40_000).map(|n| {
-        aws_sdk_s3::types::ObjectIdentifier::builder().key(format!("{n:0>100}")).build().expect("it has a key")
-    });
-    let delete = aws_sdk_s3::types::Delete::builder().set_objects(Some(many.collect())).build()?;
-    assert!(client.delete_objects().bucket(crate::s3::BUCKET).delete(delete).send().await.is_err());
-    let target = "/pictures?versioning=";
-    let unsigned = send(&s3, "PUT", target, &[header("content-length", xml.len())], &xml).await;
-    assert!(unsigned.is_err() || unsigned.is_ok_and(|answer| (400..500).contains(&answer.status)));
+    // More parts than fit, and each of them fair.
+    let part = |number| CompletedPart::builder().part_number(number).e_tag("x".repeat(1_000)).build();
+    let upload = CompletedMultipartUpload::builder().set_parts(Some((1..=10_000).map(part).collect())).build();
+    let complete = s3.client.complete_multipart_upload().bucket(BUCKET).key("a").upload_id("x");
+    let refused = refusal(complete.multipart_upload(upload).send().await);
+    assert_eq!(refused, (400, "MaxMessageLengthExceeded".to_owned()));
 
     // A form's field before any signature was checked.
     let mut form = b"--x\r\nContent-Disposition: form-data; name=\"key\"\r\n\r\n".to_vec();

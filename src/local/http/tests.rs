@@ -89,10 +89,10 @@ fn a_body_that_drips_is_cut_off() {
 fn a_long_body_at_a_fair_pace_is_taken() {
     on_runtime(async {
         // A pause must be far shorter than the patience, also where this machine is busy.
-        let patience = Duration::from_secs(2);
+        let patience = Duration::from_secs(3);
         let (at, _stop) = site(Patience { head: LONG, body: patience, answer: LONG }).await;
         let mut stream = TcpStream::connect(at).await.unwrap();
-        let pieces = 2 * patience.as_millis() / 100;
+        let pieces = patience.as_millis() / 100 + 2;
         let length = pieces as usize * pace::LEAST;
         let head = format!("POST /body HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n");
         stream.write_all(head.as_bytes()).await.unwrap();
@@ -114,7 +114,7 @@ fn an_answer_that_nobody_takes_is_given_up() {
         stream.write_all(b"GET /much HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
         // No task is left, whose end a shutdown would wait for.
         let started = Instant::now();
-        tokio::time::sleep(SHORT * 3).await;
+        tokio::time::sleep(SHORT * 10).await;
         let mut taken = 0;
         let mut bytes = vec![0; 1024 * 1024];
         while let Ok(Ok(read @ 1..)) = tokio::time::timeout(LONG, stream.read(&mut bytes)).await {

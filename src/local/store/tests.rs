@@ -156,6 +156,7 @@ fn files_that_are_not_the_stores_stay() {
         assert_eq!(fs::read(file).unwrap(), b"theirs", "{}", file.display());
     }
     assert!(!orphan.exists() && !tmp.join("7").exists(), "what is named as the store names it goes");
+    store.create_bucket(BUCKET).unwrap();
     put(&store, "a", b"one");
     assert_eq!(read(&store, "a"), b"one");
 }
