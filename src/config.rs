@@ -14,10 +14,10 @@ use crate::notify::NotifyConfig;
 use crate::objects::S3Settings;
 use crate::records::cassandra::{CassandraConfig, KEYSPACE_RULE, Login, Tls, is_keyspace};
 
-pub use crate::notify::Secret;
 pub use crate::records::cassandra::{
     CA_VARIABLE as CASSANDRA_CA, DATACENTER_VARIABLE as CASSANDRA_DC, TLS_VARIABLE as CASSANDRA_TLS,
 };
+use crate::secret::Secret;
 
 /// The binary's name, and the data folder's.
 pub const PROGRAM: &str = "spotter";
@@ -169,12 +169,12 @@ fn text(get: &impl Variables, variable: &'static str) -> Result<Option<String>, 
 /// Unlike [`text`], its errors do not repeat the value.
 fn secret(get: &impl Variables, variable: &'static str) -> Result<Option<Secret>, ConfigError> {
     let text = |value: OsString| value.into_string().map_err(|_| error(variable, "…", "must be UTF-8 text"));
-    Ok(get(variable).map(text).transpose()?.map(Secret))
+    Ok(get(variable).map(text).transpose()?.map(Secret::from))
 }
 
 fn page_token(get: &impl Variables) -> Result<Option<Secret>, ConfigError> {
     match secret(get, PAGE_TOKEN)? {
-        Some(Secret(token)) if token.chars().count() < SHORTEST_PAGE_TOKEN => {
+        Some(token) if token.expose().chars().count() < SHORTEST_PAGE_TOKEN => {
             Err(error(PAGE_TOKEN, "…", format!("must have at least {SHORTEST_PAGE_TOKEN} characters")))
         }
         token => Ok(token),
@@ -204,7 +204,7 @@ fn cassandra(get: &impl Variables) -> Result<Option<CassandraConfig>, ConfigErro
         return Ok(None);
     };
     let login = match (text(get, CASSANDRA_USER)?, secret(get, CASSANDRA_PASSWORD)?) {
-        (Some(user), Some(Secret(password))) => Some(Login { user, password }),
+        (Some(user), Some(password)) => Some(Login { user, password }),
         (None, None) => None,
         (Some(user), None) => {
             return Err(error(CASSANDRA_USER, &user, format!("{CASSANDRA_PASSWORD} must be set too")));
@@ -392,7 +392,7 @@ mod tests {
     fn a_page_has_no_token_or_a_long_one() {
         assert_eq!(read(&[(PAGE_TOKEN, "")]).unwrap().page_token, None);
         let sixteen = "0123456789abcdeü";
-        assert_eq!(read(&[(PAGE_TOKEN, sixteen)]).unwrap().page_token, Some(Secret(sixteen.into())));
+        assert_eq!(read(&[(PAGE_TOKEN, sixteen)]).unwrap().page_token, Some(Secret::from(sixteen)));
         let error = read(&[(PAGE_TOKEN, "0123456789abcde")]).unwrap_err();
         assert_eq!(error, "SPOTTER_PAGE_TOKEN=\"…\": must have at least 16 characters");
     }

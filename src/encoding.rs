@@ -1,5 +1,7 @@
-//! Bytes and numbers as text: digests on the wire, cursors, small pictures in JSON, figures for people.
+//! Bytes and numbers as text: digests on the wire, cursors, small pictures in JSON, figures for people; and strangers'
+//! text where it must not do anything.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 /// Base64 with padding (RFC 4648, section 4), as S3 uses it for digests.
@@ -14,6 +16,30 @@ pub fn base64(bytes: &[u8]) -> String {
         }
     }
     text
+}
+
+/// Whether a character does something to the lines around it: control characters, line ends, and what turns the
+/// direction of the text (<https://www.unicode.org/reports/tr9/#Directional_Formatting_Characters>).
+fn misleads(c: char) -> bool {
+    let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || turns || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
+/// A stranger's text (a key, say) on one line, with what would do something there as `\u{1b}`.
+pub(crate) fn visible(text: &str) -> String {
+    let shown = |c: char| if misleads(c) { c.escape_unicode().to_string() } else { c.to_string() };
+    text.chars().map(shown).collect()
+}
+
+/// The same for text in JSON, as `\u001b`: it stays the same JSON, with the line ends between its parts.
+pub(crate) fn visible_json(text: &str) -> Cow<'_, str> {
+    let harmless = |c: char| c == '\n' || !misleads(c);
+    if text.chars().all(harmless) {
+        return Cow::Borrowed(text);
+    }
+    // What misleads is below U+FFFF.
+    let shown = |c: char| if harmless(c) { c.to_string() } else { format!("\\u{:04x}", u32::from(c)) };
+    Cow::Owned(text.chars().map(shown).collect())
 }
 
 /// Lower-case hexadecimal.

@@ -37,6 +37,7 @@ pub mod pipeline;
 pub mod preprocess;
 pub mod record;
 pub mod records;
+pub mod secret;
 pub mod telemetry;
 #[cfg(feature = "cli")]
 pub mod worker;

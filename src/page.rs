@@ -10,18 +10,12 @@
 //! bucket or a URL is ever HTML here, and a strict Content-Security-Policy stands behind that.
 
 use std::sync::Arc;
-#[cfg(feature = "cli")]
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{StatusCode, Uri};
 use axum::routing::{MethodRouter, get, post};
-#[cfg(feature = "cli")]
-use axum::serve::ListenerExt;
 use futures_util::future::BoxFuture;
-#[cfg(feature = "cli")]
-use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use self::answer::Failure;
@@ -51,9 +45,6 @@ pub use live::Live;
 const LARGEST_BODY: usize = 16 * 1024;
 /// Journeys at once: each holds an object and its pixels.
 const JOURNEYS: usize = 2;
-/// What answers under way are granted at the end: a client that is slow would keep it waiting forever.
-#[cfg(feature = "cli")]
-const GRACE: Duration = Duration::from_secs(5);
 
 /// What the page shows, what it may do, and for whom.
 pub struct PageState {
@@ -138,30 +129,6 @@ pub fn router(state: PageState) -> Router {
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&shared), guard::guard))
         .with_state(shared)
-}
-
-/// Serves until `shutdown` is done, then lets answers under way end, for a few seconds.
-#[cfg(feature = "cli")]
-pub async fn serve(
-    listener: TcpListener,
-    router: Router,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let ending = async {
-        shutdown.await;
-        drop(stop);
-    };
-    // Events are short: waiting for more to send only delays them.
-    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
-    let graceful = axum::serve(listener, router).with_graceful_shutdown(ending);
-    tokio::select! {
-        ended = graceful.into_future() => ended,
-        () = async {
-            let _ = stopped.await; // dropped: it is time
-            tokio::time::sleep(GRACE).await;
-        } => Ok(()),
-    }
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ mod faults;
 mod filters;
 mod function;
 mod function_url;
+mod guard;
 mod harness;
 mod hostile;
 mod model;
@@ -49,6 +50,7 @@ fn main() -> std::process::ExitCode {
     trials.extend(filters::trials());
     trials.extend(function::trials());
     trials.extend(function_url::trials());
+    trials.extend(guard::trials());
     trials.extend(hostile::trials());
     trials.extend(model::trials());
     trials.extend(model_source::trials());

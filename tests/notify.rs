@@ -11,7 +11,7 @@ use libtest_mimic::{Failed, Trial};
 use serde_json::{Value, json};
 use spotter::backfill::{Round, Scope, Wanted};
 use spotter::function::Answer;
-use spotter::notify::{Notifier, NotifyConfig, Secret};
+use spotter::notify::{Notifier, NotifyConfig};
 use spotter::pipeline::{After, Outcome};
 use spotter::record::Record;
 use spotter::records;
@@ -52,7 +52,7 @@ fn ok() -> Script {
 fn config(url: &str, only: &str) -> Result<NotifyConfig, Failed> {
     let targets = url.split(',').map(str::parse).collect::<Result<_, _>>()?;
     let only = if only.is_empty() { Default::default() } else { only.parse()? };
-    Ok(NotifyConfig { targets, only, secret: Some(Secret("hunter2".into())) })
+    Ok(NotifyConfig { targets, only, secret: Some("hunter2".into()) })
 }
 
 async fn telling(url: &str, only: &str) -> Result<Cloud, Failed> {

@@ -24,7 +24,7 @@ use corrections::{
 use guard::{
     a_home_that_is_away_is_said, a_token_is_asked_for_by_the_api_only, any_key_is_asked_for,
     every_answer_has_the_headers, other_hosts_are_refused, other_methods_are_told_which_are_allowed,
-    other_sites_may_not_post, wrong_questions_get_plain_sentences,
+    other_sites_may_not_ask, other_sites_may_not_post, wrong_questions_get_plain_sentences,
 };
 use journey::{
     a_journey_is_what_the_pipeline_does, what_is_not_there_has_no_journey, what_is_refused_says_where_and_why,
@@ -74,6 +74,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         any_key_is_asked_for,
         every_answer_has_the_headers,
         other_hosts_are_refused,
+        other_sites_may_not_ask,
         other_sites_may_not_post,
         other_methods_are_told_which_are_allowed,
         examples_are_as_documented,

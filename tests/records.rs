@@ -16,6 +16,7 @@ mod proxy;
 mod purge;
 mod questions;
 mod schema;
+pub(crate) use schema::secure_session;
 mod tls;
 
 use std::collections::BTreeSet;

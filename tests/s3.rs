@@ -8,7 +8,7 @@ mod keys;
 mod listing;
 mod multipart;
 mod objects;
-mod raw;
+pub mod raw;
 mod signatures;
 mod versions;
 mod wire;

@@ -42,7 +42,7 @@ pub struct Served {
     child: Child,
     pub s3_url: String,
     pub page_url: String,
-    hook_url: Option<String>,
+    pub hook_url: Option<String>,
 }
 
 impl Served {
@@ -55,7 +55,7 @@ impl Served {
         Served::by(spotter(home).args(["serve", "--port", port, "--page-port", page_port]))
     }
 
-    fn by(command: &mut Command) -> Result<Served, Failed> {
+    pub fn by(command: &mut Command) -> Result<Served, Failed> {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
         let mut lines = BufReader::new(child.stdout.take().ok_or("stdout")?).lines();
         let mut url = |name: &str| -> Result<String, Failed> {
@@ -69,6 +69,11 @@ impl Served {
         // Somebody must read on, or the pipe fills.
         std::thread::spawn(move || lines.for_each(drop));
         Ok(Served { child, s3_url, page_url, hook_url })
+    }
+
+    /// Of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub fn stop(&mut self) -> Result<(), Failed> {

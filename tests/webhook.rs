@@ -93,7 +93,7 @@ impl Site {
         let webhook = Webhook {
             function: cloud.function.clone(),
             records: records.clone(),
-            token: token.map(str::to_owned),
+            token: token.map(Into::into),
             answered: Box::new(|_| {}),
         };
         let (stop, stopped) = oneshot::channel();

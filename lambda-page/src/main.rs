@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, run, service_fn};
 use serde_json::Value;
 use spotter::classifier::Model;
-use spotter::config::{Secret, Settings};
+use spotter::config::Settings;
 use spotter::init::{Init, deadline};
 use spotter::objects::{Objects, Upload};
 use spotter::page::function_url::{FunctionUrl, unavailable};
@@ -81,7 +81,7 @@ impl Page {
             live: None,
             samples: None,
             hosts: None,
-            token: page_token.as_ref().map(|Secret(token)| Token::new(token)),
+            token: page_token.as_ref().map(|token| Token::new(token.expose())),
         })
     }
 }

@@ -22,7 +22,11 @@ const RECORDS_FILE: &str = "records.sqlite";
 /// The folder of records and objects; made if it is not there.
 pub(super) fn data_folder(settings: &Settings) -> Result<PathBuf, Failure> {
     let folder = data_folder_name(settings)?;
-    std::fs::create_dir_all(&folder).map_err(|error| {
+    let mut builder = std::fs::DirBuilder::new();
+    // Pictures and records are for whoever runs this; a folder that is there keeps its permissions.
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(&folder).map_err(|error| {
         let folder = folder.display();
         Failure::Failed(format!("cannot make the data folder {folder}: {error}. Name another with --data or {DATA}"))
     })?;

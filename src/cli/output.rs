@@ -11,6 +11,8 @@ use tokio::net::unix::pipe::Sender;
 use super::failure::Failure;
 use super::table::Table;
 use super::times;
+pub(super) use crate::encoding::visible;
+use crate::encoding::visible_json;
 use crate::record::{Reason, Record, Status, Verdict};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -177,16 +179,6 @@ pub(super) fn table<S: AsRef<str>>(head: &[S], rows: &[Vec<String>]) -> Result<(
     table.flush(&mut out)
 }
 
-/// Control characters (of keys, say) as escapes, so that they cannot write to the terminal.
-pub(super) fn visible(text: &str) -> String {
-    let shown = |c: char| {
-        // Right-to-left overrides would rewrite the line around them.
-        let misleading = c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        if misleading { c.escape_unicode().to_string() } else { c.to_string() }
-    };
-    text.chars().map(shown).collect()
-}
-
 /// The named fields of what is an object in JSON, as one line of CSV.
 pub(super) fn csv(row: &impl Serialize, columns: &[&str]) -> Result<String, Failure> {
     // By way of text: as a `Value`, an f32 would get the digits of an f64.
@@ -204,21 +196,42 @@ fn csv_field(value: &serde_json::Value) -> String {
     if text.contains(['"', ',', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
 }
 
-/// Standard output, whose errors say what could not be written.
-pub(super) struct Out(Stdout);
+/// Standard output, whose errors say what could not be written. Files and pipes get what is written; a terminal is sent
+/// nothing that would do something there.
+pub(super) struct Out {
+    to: Stdout,
+    is_terminal: bool,
+}
 
 pub(super) fn stdout() -> Out {
-    Out(io::stdout())
+    let to = io::stdout();
+    Out { is_terminal: to.is_terminal(), to }
 }
 
 impl Write for Out {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes).map_err(of_stdout)
+        if !self.is_terminal {
+            return self.to.write(bytes).map_err(of_stdout);
+        }
+        self.to.write_all(for_terminal(&String::from_utf8_lossy(bytes)).as_bytes()).map_err(of_stdout)?;
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.flush().map_err(of_stdout)
+        self.to.flush().map_err(of_stdout)
     }
+}
+
+/// With our own colours, and nothing else that is not text.
+fn for_terminal(text: &str) -> String {
+    let mut pieces = text.split("\u{1b}[");
+    let mut shown = visible_json(pieces.next().unwrap_or_default()).into_owned();
+    for piece in pieces {
+        let colour = piece.find(|c: char| !c.is_ascii_digit() && c != ';').filter(|&end| piece[end..].starts_with('m'));
+        shown.push_str(if colour.is_some() { "\u{1b}[" } else { "\\u001b[" });
+        shown.push_str(&visible_json(piece));
+    }
+    shown
 }
 
 fn of_stdout(error: io::Error) -> io::Error {
@@ -245,4 +258,25 @@ pub(super) fn line(text: &str) -> Result<(), Failure> {
 /// One line on stderr: what is not data. That nobody reads it is no failure.
 pub(super) fn note(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", visible(text));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_gets_text_and_our_colours() {
+        for text in ["{\"key\":\"七 é\"}\n", "\u{1b}[31mrejected\u{1b}[0m\n", ""] {
+            assert_eq!(for_terminal(text), text);
+        }
+        for (text, shown) in [
+            ("\u{1b}[2J\u{1b}]0;title\u{7}", "\\u001b[2J\\u001b]0;title\\u0007"),
+            ("\u{9b}31m", "\\u009b31m"),
+            ("a\u{202e}gnp\r", "a\\u202egnp\\u000d"),
+            ("\u{1b}[", "\\u001b["),
+            ("\u{1b}[1", "\\u001b[1"),
+        ] {
+            assert_eq!(for_terminal(text), shown);
+        }
+    }
 }

@@ -20,9 +20,9 @@ use super::samples::{self, SAMPLES};
 use super::signals::Signals;
 use super::webhook::WebhookArgs;
 use super::{env, home};
-use crate::config::{PAGE_TOKEN, Secret, Settings};
+use crate::config::{PAGE_TOKEN, Settings};
 use crate::function::Answer;
-use crate::local::{Credentials, Endpoint, Store, client, dispatch};
+use crate::local::{Credentials, Endpoint, Store, client, dispatch, serve_router};
 use crate::objects::S3Objects;
 use crate::page::{self, Live, PageState, Samples, Token, Uploads, loopback_hosts};
 use crate::pipeline::Outcome;
@@ -91,7 +91,7 @@ impl Serve {
 
         let s3 = client(&s3_url, &credentials);
         let objects = Arc::new(S3Objects::new(s3.clone()));
-        let token = settings.page_token.as_ref().map(|Secret(token)| Token::new(token));
+        let token = settings.page_token.as_ref().map(|token| Token::new(token.expose()));
         let router = page::router(PageState {
             records: records.clone(),
             model: model.clone(),
@@ -108,7 +108,7 @@ impl Serve {
         });
         let function = home::function(&settings, objects, records, model);
         let stop = CancellationToken::new();
-        let page = tokio::spawn(page::serve(page, router, stop.clone().cancelled_owned()));
+        let page = tokio::spawn(serve_router(page, router, stop.clone().cancelled_owned()));
         tokio::select! {
             never = dispatch::run(&store, &function, answered(live)) => match never {},
             Some(()) = OptionFuture::from(webhook) => {}
@@ -119,7 +119,7 @@ impl Serve {
         drop(sender); // which ends the streams of open pages
         stop.cancel();
         tokio::select! {
-            (ended, ()) = async { tokio::join!(page, endpoint.shutdown()) } => Ok(ended.map_err(io::Error::from)??),
+            (ended, ()) = async { tokio::join!(page, endpoint.shutdown()) } => Ok(ended.map_err(io::Error::from)?),
             () = signals.next() => Ok(()),
         }
     }

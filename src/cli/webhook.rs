@@ -8,10 +8,11 @@ use tokio::net::TcpListener;
 
 use super::failure::Failure;
 use super::output::line;
-use crate::config::{Secret, Settings, WEBHOOK_TOKEN};
+use crate::config::{Settings, WEBHOOK_TOKEN};
 use crate::function::{Answer, Function};
 use crate::local::webhook::{PATH, Webhook};
 use crate::records::Records;
+use crate::secret::Secret;
 
 #[derive(Debug, Args)]
 pub(super) struct WebhookArgs {
@@ -56,7 +57,7 @@ impl Listener {
         answered: impl Fn(&Answer) + Send + Sync + 'static,
         stop: impl Future<Output = ()>,
     ) {
-        let token = self.token.map(|Secret(token)| token);
+        let token = self.token;
         let webhook = Webhook { function: Arc::new(function), records, token, answered: Box::new(answered) };
         webhook.serve(self.listener, stop).await;
     }

@@ -1,11 +1,11 @@
 //! Whom to tell, and of what.
 
-use super::{ConfigError, NOTIFY, NOTIFY_ONLY, NOTIFY_SECRET, Secret, Variables, error, secret, text};
+use super::{ConfigError, NOTIFY, NOTIFY_ONLY, NOTIFY_SECRET, Variables, error, secret, text};
 use crate::notify::{NotifyConfig, Only, Target};
 
 pub(super) fn notify(get: &impl Variables) -> Result<Option<NotifyConfig>, ConfigError> {
     // A URL may be a secret.
-    let Some(Secret(told)) = secret(get, NOTIFY)? else {
+    let Some(told) = secret(get, NOTIFY)? else {
         let idle = [NOTIFY_ONLY, NOTIFY_SECRET].into_iter().find(|name| get(name).is_some());
         return match idle {
             Some(name) => Err(error(NOTIFY, "", format!("{name} is set without it"))),
@@ -18,7 +18,7 @@ pub(super) fn notify(get: &impl Variables) -> Result<Option<NotifyConfig>, Confi
         let shown = if word.starts_with("arn:") { word } else { "…" };
         word.parse().map_err(|problem: String| error(NOTIFY, shown, problem))
     };
-    let targets = told.split(',').map(target).collect::<Result<Vec<Target>, _>>()?;
+    let targets = told.expose().split(',').map(target).collect::<Result<Vec<Target>, _>>()?;
     let only = match text(get, NOTIFY_ONLY)? {
         Some(words) => words.parse().map_err(|problem: String| error(NOTIFY_ONLY, &words, problem))?,
         None => Only::default(),

@@ -5,9 +5,13 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use zeroize::{Zeroize, Zeroizing};
+
 use crate::encoding::hex;
 
 const FILE: &str = "credentials.json";
+/// Of a file that somebody wrote by hand; an empty one would let everybody in.
+const SHORTEST_SECRET: usize = 16;
 
 /// An access key and its secret. `Debug` hides the secret.
 #[derive(Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -22,6 +26,11 @@ pub enum CredentialsError {
     Io { path: PathBuf, source: io::Error },
     #[error("{}: not a pair of credentials ({source}); delete the file to have new ones made", path.display())]
     Malformed { path: PathBuf, source: serde_json::Error },
+    #[error(
+        "{}: the secret has less than {SHORTEST_SECRET} characters and could be guessed; delete the file to have a new one made",
+        .0.display()
+    )]
+    Short(PathBuf),
     #[error("the operating system gives no random bytes: {0}")]
     Random(String),
 }
@@ -29,8 +38,8 @@ pub enum CredentialsError {
 impl Credentials {
     /// Random ones: 64 bits of access key, 256 bits of secret, from the operating system.
     pub fn random() -> Result<Self, CredentialsError> {
-        let mut bytes = [0; 40];
-        getrandom::fill(&mut bytes).map_err(|error| CredentialsError::Random(error.to_string()))?;
+        let mut bytes = Zeroizing::new([0; 40]);
+        getrandom::fill(&mut *bytes).map_err(|error| CredentialsError::Random(error.to_string()))?;
         let (id, secret) = bytes.split_at(8);
         // The prefix tells people in a log that this key opens nothing at AWS, whose ids start with AKIA or ASIA.
         let access_key_id = format!("SPOT{}", hex(id).to_uppercase());
@@ -42,8 +51,14 @@ impl Credentials {
         let path = dir.join(FILE);
         let io_error = |source| CredentialsError::Io { path: path.clone(), source };
         match fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes)
-                .map_err(|source| CredentialsError::Malformed { path: path.clone(), source }),
+            Ok(bytes) => {
+                let found: Credentials = serde_json::from_slice(&Zeroizing::new(bytes))
+                    .map_err(|source| CredentialsError::Malformed { path: path.clone(), source })?;
+                if found.secret_access_key.len() < SHORTEST_SECRET {
+                    return Err(CredentialsError::Short(path));
+                }
+                Ok(found)
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 fs::create_dir_all(dir).map_err(io_error)?;
                 let made = Self::random()?;
@@ -66,11 +81,18 @@ impl Credentials {
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = options.open(&beside)?;
         let written = file
-            .write_all(&serde_json::to_vec_pretty(self)?)
+            .write_all(&Zeroizing::new(serde_json::to_vec_pretty(self)?))
             .and_then(|()| file.sync_all())
             .and_then(|()| fs::hard_link(&beside, path));
         fs::remove_file(&beside)?;
         written
+    }
+}
+
+/// Freed memory turns up in core dumps.
+impl Drop for Credentials {
+    fn drop(&mut self) {
+        self.secret_access_key.zeroize();
     }
 }
 

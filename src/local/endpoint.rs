@@ -31,7 +31,8 @@ use tokio::task::JoinHandle;
 
 use self::front::Front;
 use self::service::Service;
-use super::{Credentials, Store, http};
+use super::http::{self, Patience};
+use super::{Credentials, Store};
 
 /// `s3s` holds a POST form's file in memory (PUT and multipart uploads stream).
 const LARGEST_FORM: u64 = 64 * 1024 * 1024;
@@ -69,7 +70,8 @@ impl Endpoint {
         builder.set_host(Localhost);
         builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
         let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(http::serve(listener, Front::new(builder.build(), origins), stopped));
+        let task =
+            tokio::spawn(http::serve(listener, Front::new(builder.build(), origins), stopped, Patience::default()));
         Ok(EndpointHandle { address, stop, task })
     }
 }

@@ -14,6 +14,7 @@ pub mod webhook;
 pub use client::client;
 pub use credentials::{Credentials, CredentialsError};
 pub use endpoint::{Endpoint, EndpointHandle};
+pub use http::serve_router;
 pub use store::{
     Attributes, Body, Bucket, Checksums, Condition, Notification, Removed, Staged, Staging, Store, StoreError, Version,
     Versioning, Written,

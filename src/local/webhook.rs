@@ -22,17 +22,17 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
-use hyper_util::service::TowerToHyperService;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 
-use super::http;
+use super::http::serve_router;
 use crate::encoding::base64;
 use crate::function::{Answer, Function, TIME_LIMIT};
 use crate::pipeline::Outcome;
 use crate::records::Records;
+use crate::secret::Secret;
 
 /// Where it listens.
 pub const PATH: &str = "/events";
@@ -50,7 +50,7 @@ pub struct Webhook {
     pub function: Arc<Function>,
     pub records: Arc<dyn Records>,
     /// Without one, every program that reaches the address is let in.
-    pub token: Option<String>,
+    pub token: Option<Secret>,
     pub answered: Box<dyn Fn(&Answer) + Send + Sync>,
 }
 
@@ -74,12 +74,7 @@ impl Webhook {
             .layer(axum::middleware::from_fn_with_state(Arc::clone(&shared), guard))
             .layer(DefaultBodyLimit::max(LARGEST_BODY))
             .with_state(shared);
-        let (stopping, stopped) = watch::channel(false);
-        let stop = async {
-            stop.await;
-            let _ = stopping.send(true);
-        };
-        tokio::join!(stop, http::serve(listener, TowerToHyperService::new(router), stopped));
+        serve_router(listener, router, stop).await;
         // A sender that went away does not take its event along.
         let _ = places.acquire_many(CONCURRENT).await;
     }
@@ -88,7 +83,7 @@ impl Webhook {
 /// Before the body is read.
 async fn guard(State(shared): State<Arc<Shared>>, request: Request, next: axum::middleware::Next) -> Response {
     match &shared.webhook.token {
-        Some(token) if !knows(request.headers(), token) => {
+        Some(token) if !knows(request.headers(), token.expose()) => {
             let challenge = [(WWW_AUTHENTICATE, "Bearer, Basic realm=\"spotter\"")];
             (challenge, refusal_aloud(StatusCode::UNAUTHORIZED, "not the token of this webhook".into())).into_response()
         }

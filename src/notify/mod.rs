@@ -12,8 +12,9 @@ use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use futures_util::future::join_all;
 
 use crate::record::Record;
+use crate::secret::Secret;
 use message::Message;
-pub use target::{Arn, Only, Secret, Target};
+pub use target::{Arn, Only, Target};
 
 /// For one receiver, its answer included; less where the deadline is nearer.
 const TIMEOUT: Duration = Duration::from_secs(10);

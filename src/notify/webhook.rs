@@ -13,8 +13,9 @@ use http::Uri;
 use sha2::Sha256;
 
 use super::message::{Message, hex};
-use super::target::{Secret, origin};
+use super::target::origin;
 use super::{CONNECT_TIMEOUT, TIMEOUT};
+use crate::secret::Secret;
 
 const SIGNATURE: &str = "x-spotter-signature";
 /// A function that was frozen for longer would write to a connection that is long gone.
@@ -81,7 +82,7 @@ impl fmt::Display for Webhook {
 /// `sha256=` and HMAC-SHA256 of the body in lower-case hex, as GitHub's webhooks do it.
 /// <https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries>
 fn signature(secret: &Secret, body: &[u8]) -> Result<String, hmac::digest::InvalidLength> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.0.as_bytes())?;
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes())?;
     mac.update(body);
     Ok(format!("sha256={}", hex(&mac.finalize().into_bytes())))
 }
@@ -95,7 +96,7 @@ mod tests {
     /// GitHub's own example.
     #[test]
     fn a_signature_is_what_others_make_of_it() {
-        let secret = Secret("It's a Secret to Everybody".into());
+        let secret = Secret::from("It's a Secret to Everybody");
         assert_eq!(
             signature(&secret, b"Hello, World!").unwrap(),
             "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::rejection::{BytesRejection, FailedToBufferBody, JsonRejection, QueryRejection};
 use axum::http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -35,7 +35,17 @@ pub(super) fn tagged(asked: &HeaderMap, content_type: &'static str, body: Bytes)
 
 /// What a POST sent.
 pub(super) fn sent<T>(body: Result<Json<T>, JsonRejection>) -> Result<T, Failure> {
-    let Json(sent) = body.map_err(|error| Failure::new(error.status(), sentence(&error.body_text())))?;
+    use FailedToBufferBody::UnknownBodyError;
+    let Json(sent) = body.map_err(|error| {
+        let status = match &error {
+            // It came too slowly, or its end never comes, and nobody hears this.
+            JsonRejection::BytesRejection(BytesRejection::FailedToBufferBody(UnknownBodyError(_))) => {
+                StatusCode::REQUEST_TIMEOUT
+            }
+            error => error.status(),
+        };
+        Failure::new(status, sentence(&error.body_text()))
+    })?;
     Ok(sent)
 }
 

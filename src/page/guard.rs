@@ -15,6 +15,10 @@ use sha2::{Digest, Sha256};
 use super::Shared;
 use super::answer::{Failure, JSON};
 
+/// What browsers say of every request, to hosts that they take for safe (this machine is one): who made it.
+/// <https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header>
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
 const HEADERS: [(HeaderName, HeaderValue); 4] = [
     (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
@@ -71,9 +75,11 @@ fn check(request: &Request, shared: &Shared) -> Result<(), Failure> {
     if let Some(hosts) = &shared.page.hosts {
         check_host(request, host, hosts)?;
     }
-    if request.uri().path().starts_with("/api/")
-        && shared.page.token.as_ref().is_some_and(|token| !token.admits(request.headers()))
-    {
+    let asks = request.uri().path().starts_with("/api/");
+    if asks && is_of_another_site(request.headers()) {
+        return Err(Failure::new(StatusCode::FORBIDDEN, ANOTHER_SITE));
+    }
+    if asks && shared.page.token.as_ref().is_some_and(|token| !token.admits(request.headers())) {
         let message = "This needs the page's token: Authorization: Bearer, and the token.";
         return Err(Failure::new(StatusCode::UNAUTHORIZED, message));
     }
@@ -128,7 +134,15 @@ fn check_origin(headers: &HeaderMap, host: &[u8], hosts: Option<&[String]>) -> R
     if ours {
         return Ok(());
     }
-    Err(Failure::new(StatusCode::FORBIDDEN, "Another site's page may not do this."))
+    Err(Failure::new(StatusCode::FORBIDDEN, ANOTHER_SITE))
+}
+
+const ANOTHER_SITE: &str = "Another site's page may not do this.";
+
+/// A site whose page names our address as a picture's could not read the answer, but have us work for it. `none` is a
+/// person who typed the address.
+fn is_of_another_site(headers: &HeaderMap) -> bool {
+    headers.get(SEC_FETCH_SITE).is_some_and(|site| site != "same-origin" && site != "none")
 }
 
 /// Names of hosts have no case, and browsers leave port 80 out.

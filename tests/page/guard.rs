@@ -222,6 +222,32 @@ pub(super) async fn other_sites_may_not_post() {
     assert_eq!((post("https://x.lambda-url").await, post("https://y.lambda-url").await), (200, 403));
 }
 
+/// A picture whose address is ours, on another site's page: nothing to read, but work to do.
+pub(super) async fn other_sites_may_not_ask() {
+    let site = Site::with([sighting(1, "1.png")]).await;
+    let host = site.host();
+    let document = Document::of(&site).await;
+    for (method, way) in document.operations() {
+        let method_line = method.to_uppercase();
+        let json = "Content-Type: application/json\r\nContent-Length: 0\r\n";
+        for from in ["cross-site", "same-site", "whatever"] {
+            let head = format!("{method_line} {way} HTTP/1.1\r\nHost: {host}\r\nSec-Fetch-Site: {from}\r\n{json}");
+            let refused = site.ask(&head, "").await;
+            assert_eq!(
+                (refused.status, refused.error().as_str()),
+                (403, "Another site's page may not do this."),
+                "{way}"
+            );
+        }
+    }
+    for from in ["same-origin", "none"] {
+        let head = |way: &str| format!("GET {way} HTTP/1.1\r\nHost: {host}\r\nSec-Fetch-Site: {from}\r\n");
+        assert_eq!(site.ask(&head("/api/records"), "").await.keys(), ["1.png"]);
+        // A link to the page is no harm, wherever it stands.
+        assert_eq!(site.ask(&head("/").replace(from, "cross-site"), "").await.status, 200);
+    }
+}
+
 pub(super) async fn a_token_is_asked_for_by_the_api_only() {
     let site = Site::start(None, |page| page.token = Some(Token::new("s3cret"))).await;
     let host = site.host();

@@ -11,7 +11,7 @@ use spotter::classifier::Model;
 use spotter::decode::Limits;
 use spotter::event::EventBridgeKeys;
 use spotter::function::Function;
-use spotter::local::{Credentials, Endpoint, EndpointHandle, Store, client, dispatch};
+use spotter::local::{Credentials, Endpoint, EndpointHandle, Store, client, dispatch, serve_router};
 use spotter::objects::S3Objects;
 use spotter::page::{self, Live, PageState, Uploads, loopback_hosts};
 use spotter::pipeline::{Outcome, Pipeline};
@@ -40,7 +40,7 @@ pub(super) struct Site {
     model: Arc<Model>,
     port: u16,
     stop: oneshot::Sender<()>,
-    served: JoinHandle<std::io::Result<()>>,
+    served: JoinHandle<()>,
     _endpoint: EndpointHandle,
     _folder: TempDir,
 }
@@ -90,7 +90,7 @@ impl Site {
         let shutdown = async {
             let _ = stopped.await; // a test that is over drops the other end
         };
-        let served = tokio::spawn(page::serve(listener, page::router(state), shutdown));
+        let served = tokio::spawn(serve_router(listener, page::router(state), shutdown));
         let _endpoint = endpoint;
         Site { records, objects, s3, s3_url, live, store, model, port, stop, served, _endpoint, _folder: folder }
     }
@@ -185,7 +185,7 @@ impl Site {
 
     pub(super) async fn stop(self) {
         self.stop.send(()).unwrap();
-        self.served.await.unwrap().unwrap();
+        self.served.await.unwrap();
         assert!(TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).await.is_err());
     }
 }

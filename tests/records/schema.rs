@@ -32,6 +32,7 @@ pub(super) fn trials() -> Vec<Trial> {
         }),
         needs("records::schema::version_1_is_migrated_with_its_rows", node(), |node| on_runtime(migrated(node.get()?))),
         needs("records::schema::a_person_is_asked_before_a_purge", node(), |node| on_runtime(asked(node.get()?))),
+        needs("records::schema::what_is_written_under_a_ttl_expires", node(), |node| on_runtime(expires(node.get()?))),
         needs("records::schema::the_roles_can_do_what_they_need", secure_node(), |node| on_runtime(roles(node.get()?))),
     ]
 }
@@ -155,6 +156,22 @@ async fn says(node: &str) -> Result<(), Failed> {
     Ok(())
 }
 
+/// Each sighting of a row has its time to live, so that none outlasts the others.
+async fn expires(node: &str) -> Result<(), Failed> {
+    let keyspace = fresh_keyspace();
+    said(&spotter(node, &keyspace, &["schema", "apply", "--ttl", "30d"]).output()?)?;
+    round_trip(&CassandraConfig { nodes: vec![node.into()], keyspace: keyspace.clone(), ..Default::default() }).await?;
+    let session = session(node).await?;
+    for table in ["by_object", "by_time", "by_label"] {
+        let cql = format!("SELECT TTL(status) FROM {keyspace}.{table}");
+        let left = session.query_unpaged(cql, ()).await?.into_rows_result()?.single_row::<(Option<i32>,)>()?.0;
+        let month = 30 * 24 * 60 * 60;
+        assert!(left.is_some_and(|left| (month - 600..=month).contains(&left)), "{table}: {left:?}");
+    }
+    session.query_unpaged(format!("DROP KEYSPACE {keyspace}"), ()).await?;
+    Ok(())
+}
+
 /// Feeds a text to Cassandra as cqlsh would.
 async fn feed(session: &Session, cql: &str) -> Result<(), Failed> {
     let code: Vec<&str> = cql.lines().map(|line| line.split("--").next().unwrap_or_default()).collect();
@@ -270,7 +287,7 @@ async fn asked(node: &str) -> Result<(), Failed> {
     Ok(())
 }
 
-async fn secure_session(node: &Secure, user: &str, password: &str) -> Result<Session, Failed> {
+pub(crate) async fn secure_session(node: &Secure, user: &str, password: &str) -> Result<Session, Failed> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(&node.ca)?)?;
     let tls =
@@ -327,8 +344,11 @@ async fn roles(node: &'static Secure) -> Result<(), Failed> {
         return Err("a reader's purge may pass".into());
     };
     assert!(refused.contains("MODIFY") && refused.contains("schema/roles.cql"), "{refused}");
+    let erases = Cassandra::new(config(&format!("{keyspace}_eraser"), "change me"));
+    assert!(erases.purge("pictures", "a").await? >= 1);
+    assert!(records::get(&reads, "pictures", "a", MODEL).await?.is_none());
 
-    for login in ["function", "reader"] {
+    for login in ["function", "reader", "eraser"] {
         let session = secure_session(node, &format!("{keyspace}_{login}"), "change me").await?;
         for cql in [
             format!("CREATE TABLE {keyspace}.mine (a int PRIMARY KEY)"),

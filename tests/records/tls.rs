@@ -2,17 +2,21 @@
 //! passwords.
 
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{Shutdown, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use libtest_mimic::{Failed, Trial};
-use rcgen::{BasicConstraints, Certificate, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
+use rcgen::{
+    BasicConstraints, Certificate, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, date_time_ymd,
+};
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::PrivateKeyDer;
-use rustls::{ServerConfig, ServerConnection};
+use rustls::server::WebPkiClientVerifier;
+use rustls::version::{TLS12, TLS13};
+use rustls::{ALL_VERSIONS, RootCertStore, ServerConfig, ServerConnection, SupportedProtocolVersion};
 use spotter::records::cassandra::{Cassandra, CassandraConfig, Layout, Login, Tls};
 use spotter::records::{self, Records, RecordsError};
 use tempfile::TempDir;
@@ -31,6 +35,9 @@ pub(super) fn trials() -> Vec<Trial> {
     vec![
         plain("a_certificate_for_the_address_or_the_configured_name_is_right", right),
         plain("each_wrong_certificate_has_its_sentence", wrong),
+        plain("a_certificate_that_nobody_signed_has_its_sentence", self_signed),
+        plain("a_node_that_asks_for_a_certificate_has_its_sentence", client_certificate),
+        plain("a_node_of_an_old_protocol_has_its_sentence", old_protocol),
         plain("a_node_without_tls_is_told", no_tls),
         plain("a_bad_ca_file_is_named", bad_file),
         secure("records_come_and_go_over_tls_with_a_password", |node| harness::on_runtime(round_trip(node))),
@@ -81,12 +88,29 @@ struct Node {
 
 impl Node {
     fn start(certificate: &Certificate, key: Vec<u8>) -> Result<Node, Failed> {
+        Node::that(certificate, key, ALL_VERSIONS, None)
+    }
+
+    /// With these versions of TLS, and for clients with a certificate of this CA only.
+    fn that(
+        certificate: &Certificate,
+        key: Vec<u8>,
+        versions: &[&'static SupportedProtocolVersion],
+        asks_for: Option<&Ca>,
+    ) -> Result<Node, Failed> {
         let key = PrivateKeyDer::try_from(key)?;
-        let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
-            .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], key)?;
-        let config = Arc::new(config);
+        let provider = Arc::new(default_provider());
+        let config = ServerConfig::builder_with_provider(Arc::clone(&provider)).with_protocol_versions(versions)?;
+        let config = match asks_for {
+            None => config.with_no_client_auth(),
+            Some(ca) => {
+                let mut roots = RootCertStore::empty();
+                roots.add(ca.certificate.der().clone())?;
+                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build()?;
+                config.with_client_cert_verifier(verifier)
+            }
+        };
+        let config = Arc::new(config.with_single_cert(vec![certificate.der().clone()], key)?);
         let shaken = Arc::new(AtomicBool::new(false));
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let port = listener.local_addr()?.port();
@@ -95,6 +119,11 @@ impl Node {
             while let Ok((mut stream, _)) = listener.accept() {
                 let Ok(mut tls) = ServerConnection::new(Arc::clone(&config)) else { return };
                 while tls.is_handshaking() && tls.complete_io(&mut stream).is_ok_and(|(read, _)| read > 0) {}
+                // An alert that waits; and without reading on, the system would reset what was just written.
+                let _ = tls.complete_io(&mut stream);
+                let _ = stream.shutdown(Shutdown::Write);
+                let _ = stream.set_read_timeout(Some(Duration::from_millis(200)));
+                while stream.read(&mut [0; 512]).is_ok_and(|read| read > 0) {}
                 if !tls.is_handshaking() {
                     sees.store(true, Ordering::SeqCst);
                 }
@@ -151,6 +180,11 @@ fn wrong() -> Result<(), Failed> {
             "its certificate is valid from 4000-01-01T00:00:00",
         ),
         (Node::start(&ca.certificate, ca.key.clone())?, trusted(), "its certificate is a CA's; "),
+        (
+            ca.node("127.0.0.1", |params| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth])?,
+            trusted(),
+            "its certificate is not for a server",
+        ),
     ];
     for (node, tls, sentence) in cases {
         harness::on_runtime(async {
@@ -161,6 +195,74 @@ fn wrong() -> Result<(), Failed> {
         assert!(!node.shaken.load(Ordering::SeqCst), "{sentence}");
     }
     Ok(())
+}
+
+/// As `openssl req -x509` makes one: signed by itself, whether it is what is trusted or not.
+fn self_signed() -> Result<(), Failed> {
+    let (ca, pair) = (Ca::new()?, KeyPair::generate()?);
+    let own = CertificateParams::new(vec!["127.0.0.1".to_owned()])?.self_signed(&pair)?;
+    let node = Node::start(&own, pair.serialize_der())?;
+    let itself = ca.folder.path().join("node.pem");
+    std::fs::write(&itself, own.pem())?;
+    for (trusted, sentence) in [
+        (Tls::Ca(ca.file()), "its certificate is not signed by the CA in "),
+        (Tls::System, "signed by no CA that this system trusts"),
+    ] {
+        let at = config(&format!("127.0.0.1:{}", node.port), Some(trusted));
+        harness::on_runtime(async {
+            let error = refused(at).await;
+            assert!(matches!(&error, RecordsError::Broken(said) if said.contains(sentence)), "{sentence}: {error}");
+            Ok(())
+        })?;
+        assert!(!node.shaken.load(Ordering::SeqCst), "{sentence}");
+    }
+    // Named as its own CA it is the very certificate that was meant.
+    let at = config(&format!("127.0.0.1:{}", node.port), Some(Tls::Ca(itself)));
+    harness::on_runtime(async {
+        let error = refused(at).await;
+        assert!(matches!(error, RecordsError::Unavailable(_)), "{error}");
+        Ok(())
+    })?;
+    assert!(node.shaken.load(Ordering::SeqCst));
+    Ok(())
+}
+
+/// Of TLS 1.3 the client has done its part when the node refuses it, of 1.2 not.
+fn client_certificate() -> Result<(), Failed> {
+    let ca = Ca::new()?;
+    for versions in [&[&TLS12][..], &[&TLS13]] {
+        let pair = KeyPair::generate()?;
+        let certificate = CertificateParams::new(vec!["127.0.0.1".to_owned()])?.signed_by(&pair, &ca.issuer)?;
+        let node = Node::that(&certificate, pair.serialize_der(), versions, Some(&ca))?;
+        let at = config(&format!("127.0.0.1:{}", node.port), Some(Tls::Ca(ca.file())));
+        harness::on_runtime(async {
+            let said = refused(at).await.to_string();
+            assert!(said.contains("spotter has no certificate of its own to show"), "{versions:?}: {said}");
+            Ok(())
+        })?;
+        assert!(!node.shaken.load(Ordering::SeqCst), "{versions:?}");
+    }
+    Ok(())
+}
+
+/// A node that knows nothing newer than TLS 1.1 answers so (RFC 5246, section 7.2.2: `protocol_version`).
+fn old_protocol() -> Result<(), Failed> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let address = listener.local_addr()?.to_string();
+    std::thread::spawn(move || {
+        while let Ok((mut stream, _)) = listener.accept() {
+            let _ = stream.read(&mut [0; 4_096]);
+            let _ = stream.write_all(b"\x15\x03\x02\0\x02\x02\x46");
+            let _ = stream.shutdown(Shutdown::Write);
+            while stream.read(&mut [0; 512]).is_ok_and(|read| read > 0) {}
+        }
+    });
+    harness::on_runtime(async {
+        let error = refused(config(&address, Some(Tls::Ca(Ca::new()?.file())))).await;
+        let said = error.to_string();
+        assert!(matches!(error, RecordsError::Broken(_)) && said.contains("speaks TLS 1.2 and 1.3"), "{said}");
+        Ok(())
+    })
 }
 
 fn no_tls() -> Result<(), Failed> {

@@ -104,11 +104,23 @@ impl Signer {
         payload: &str,
         more: &[(String, String)],
     ) -> (Vec<(String, String)>, String) {
+        self.headers_for(&s3.endpoint.address().to_string(), method, path, payload, more)
+    }
+
+    /// For an endpoint elsewhere.
+    pub fn headers_for(
+        &self,
+        host: &str,
+        method: &str,
+        path: &str,
+        payload: &str,
+        more: &[(String, String)],
+    ) -> (Vec<(String, String)>, String) {
         let mut headers = more.to_vec();
         headers.push(header("x-amz-content-sha256", payload));
         headers.push(header("x-amz-date", &self.time));
         let mut signed = headers.clone();
-        signed.push(header("host", s3.endpoint.address()));
+        signed.push(header("host", host));
         signed.sort();
         let names: Vec<_> = signed.iter().map(|(name, _)| name.as_str()).collect();
         let names = names.join(";");

@@ -1,19 +1,18 @@
 //! Receiving a request's body: to the disk a chunk at a time, checked against everything the client said about it.
 
-use std::time::Duration;
-
 use futures_util::StreamExt;
 use http::{HeaderMap, StatusCode};
 use s3s::checksum::ChecksumHasher;
 use s3s::dto::StreamingBlob;
 use s3s::{S3Error, S3Result, TrailingHeaders, s3_error};
 
+use super::super::http::TOO_SLOW;
 use super::super::{Checksums, Staged, Store};
 use super::errors::custom;
 use crate::encoding::base64;
 
-/// A client that sends nothing for so long has gone.
-const IDLE: Duration = Duration::from_secs(60);
+/// Bytes of an upload in one request, or of a part: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html>
+const LARGEST: u64 = 5 * 1024 * 1024 * 1024;
 
 /// What the request says about its body.
 #[derive(Default)]
@@ -82,17 +81,17 @@ impl Expected {
 
 /// Writes a body to the disk, and refuses it unless it is what the request says.
 pub(super) async fn receive(store: &Store, body: Option<StreamingBlob>, expected: &Expected) -> S3Result<Staged> {
+    if expected.length.is_some_and(|length| u64::try_from(length).is_ok_and(|length| length > LARGEST)) {
+        return Err(too_large());
+    }
     let mut staging = store.stage(expected.hasher()).await?;
     if let Some(mut body) = body {
-        loop {
-            let next = tokio::time::timeout(IDLE, body.next()).await;
-            let next =
-                next.map_err(|_| s3_error!(RequestTimeout, "Nothing was sent for {} seconds.", IDLE.as_secs()))?;
-            match next {
-                Some(Ok(bytes)) => staging.write(&bytes).await?,
-                Some(Err(error)) => return Err(broken(&error.to_string())),
-                None => break,
+        while let Some(bytes) = body.next().await {
+            let bytes = bytes.map_err(|error| broken(&error.to_string()))?;
+            if staging.size() + bytes.len() as u64 > LARGEST {
+                return Err(too_large());
             }
+            staging.write(&bytes).await?;
         }
     }
     // `s3s` takes the end of the connection for the end of an aws-chunked body.
@@ -106,7 +105,9 @@ pub(super) async fn receive(store: &Store, body: Option<StreamingBlob>, expected
 
 /// The error types of `s3s`'s body streams are private: their texts are all there is to tell them apart.
 fn broken(error: &str) -> S3Error {
-    if error.contains("SignatureMismatch") {
+    if error.contains(TOO_SLOW) {
+        s3_error!(RequestTimeout, "The body came too slowly.")
+    } else if error.contains("SignatureMismatch") {
         s3_error!(SignatureDoesNotMatch, "A chunk's signature does not match.")
     } else if error.contains("Sha256Mismatch") {
         let message = "The x-amz-content-sha256 does not match what was received.";
@@ -116,6 +117,10 @@ fn broken(error: &str) -> S3Error {
     } else {
         s3_error!(IncompleteBody, "The body broke off or is malformed: {error}")
     }
+}
+
+fn too_large() -> S3Error {
+    s3_error!(EntityTooLarge, "One request takes {LARGEST} bytes at most; send the object in parts.")
 }
 
 fn malformed_trailer(message: String) -> S3Error {

@@ -10,9 +10,10 @@ use http::header::{
     CONTENT_LENGTH, EXPECT, HeaderName, HeaderValue, ORIGIN, VARY,
 };
 use http::{HeaderMap, Method, Request, StatusCode};
-use hyper::body::Incoming;
 use s3s::service::S3Service;
 use s3s::{Body, HttpError, HttpResponse, S3Error, s3_error};
+
+use super::super::http::Paced;
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, PUT, POST, DELETE");
 const EXPOSED: HeaderValue =
@@ -33,7 +34,7 @@ impl Front {
         Self { s3, origins: origins.into(), requests: Arc::default() }
     }
 
-    async fn answer(self, request: Request<Incoming>) -> Result<HttpResponse, HttpError> {
+    async fn answer(self, request: Request<Paced>) -> Result<HttpResponse, HttpError> {
         let origin = request.headers().get(ORIGIN).cloned();
         let allowed = origin.filter(|origin| self.origins.iter().any(|known| known.as_bytes() == origin.as_bytes()));
         let unanswered = Expecting::of(request.headers());
@@ -44,7 +45,7 @@ impl Front {
             // do, and botocore still signs them so unless it is told not to.
             refuse(s3_error!(InvalidRequest, "Sign the request with AWS4-HMAC-SHA256 (Signature Version 4)."))?
         } else {
-            hyper::service::Service::call(&self.s3, request).await?
+            self.s3.call(request.map(Body::http_body)).await?
         };
         let closes = unanswered.closes(response.status());
         let headers = response.headers_mut();
@@ -64,12 +65,12 @@ impl Front {
     }
 }
 
-impl hyper::service::Service<Request<Incoming>> for Front {
+impl hyper::service::Service<Request<Paced>> for Front {
     type Response = HttpResponse;
     type Error = HttpError;
     type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, HttpError>> + Send>>;
 
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
+    fn call(&self, request: Request<Paced>) -> Self::Future {
         Box::pin(self.clone().answer(request))
     }
 }
@@ -119,7 +120,7 @@ fn preflight(asked: &HeaderMap, allowed: bool) -> Result<HttpResponse, HttpError
     Ok(response)
 }
 
-fn is_version_2(request: &Request<Incoming>) -> bool {
+fn is_version_2(request: &Request<Paced>) -> bool {
     request.headers().get(AUTHORIZATION).is_some_and(|value| value.as_bytes().starts_with(b"AWS "))
 }
 

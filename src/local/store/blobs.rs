@@ -1,6 +1,6 @@
 //! The bytes of objects, in files named by their SHA-256.
 
-use std::fs::{self, File};
+use std::fs::{self, File, FileType};
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -105,16 +105,18 @@ impl Store {
         }
     }
 
-    /// Removes unfinished uploads' files and blobs that no row names.
+    /// Removes unfinished uploads' files and blobs that no row names: what bears a name that only the store gives, and
+    /// nothing that a link leads to. The folder may have been somebody's before.
     pub(super) fn collect_orphans(&self) -> Result<(), StoreError> {
         let connection = self.connection();
-        for path in files(&self.dir().join("tmp"))? {
+        let number = |name: &str| name.bytes().all(|byte| byte.is_ascii_digit());
+        for (path, _) in entries(&self.dir().join("tmp"), |kind| !kind.is_dir(), number)? {
             fs::remove_file(&path).map_err(|source| io_error(&path, source))?;
         }
-        for folder in files(&self.dir().join("blobs"))? {
-            for path in files(&folder)? {
-                let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
-                if !is_used(&connection, name).map_err(|failure| self.error(failure))? {
+        for (folder, start) in entries(&self.dir().join("blobs"), |kind| kind.is_dir(), |name| is_hex(name, 2))? {
+            let blob = |name: &str| is_hex(name, 64) && name.starts_with(&start);
+            for (path, name) in entries(&folder, |kind| !kind.is_dir(), blob)? {
+                if !is_used(&connection, &name).map_err(|failure| self.error(failure))? {
                     fs::remove_file(&path).map_err(|source| io_error(&path, source))?;
                 }
             }
@@ -229,9 +231,28 @@ fn is_used(connection: &Connection, blob: &str) -> Result<bool, Failure> {
     Ok(connection.prepare_cached(sql)?.query_row(params![blob], |row| row.get(0))?)
 }
 
-fn files(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
-    let entries = fs::read_dir(folder).and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
-    entries.map_err(|source| io_error(folder, source))
+fn is_hex(name: &str, digits: usize) -> bool {
+    name.len() == digits && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// Those of a kind (a link is one of its own) that are named so.
+fn entries(
+    folder: &Path,
+    kind: impl Fn(FileType) -> bool,
+    named: impl Fn(&str) -> bool,
+) -> Result<Vec<(PathBuf, String)>, StoreError> {
+    let read = || {
+        let mut found = Vec::new();
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            let name = entry.file_name().into_string().ok().filter(|name| named(name));
+            if let Some(name) = name.filter(|_| entry.file_type().is_ok_and(&kind)) {
+                found.push((entry.path(), name));
+            }
+        }
+        Ok(found)
+    };
+    read().map_err(|source| io_error(folder, source))
 }
 
 /// Makes a rename or a new folder outlive a power cut.

@@ -127,6 +127,40 @@ fn a_crash_leaves_orphans_that_the_next_start_removes() {
     assert_eq!(read(&store, "a"), b"one");
 }
 
+/// Whoever names a folder of their own with `--data` keeps what was in it, and what its links lead to.
+#[cfg(unix)]
+#[test]
+fn files_that_are_not_the_stores_stay() {
+    let (dir, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (tmp, blobs, blob) = (dir.path().join("tmp"), dir.path().join("blobs"), "ab".repeat(32));
+    let theirs = [
+        tmp.join("letter.txt"),
+        tmp.join("1.bak"),
+        blobs.join("photos/1.jpg"),
+        blobs.join("ab/notes"),
+        blobs.join("ab").join("cd".repeat(32)),
+        elsewhere.path().join(&blob),
+        elsewhere.path().join("7"),
+    ];
+    for file in &theirs {
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, b"theirs").unwrap();
+    }
+    std::os::unix::fs::symlink(elsewhere.path(), blobs.join("ac")).unwrap();
+    std::os::unix::fs::symlink(elsewhere.path().join("7"), tmp.join("7")).unwrap();
+    let orphan = blobs.join("ab").join(&blob);
+    fs::write(&orphan, b"orphan").unwrap();
+
+    let store = Store::open(dir.path()).unwrap();
+    for file in &theirs {
+        assert_eq!(fs::read(file).unwrap(), b"theirs", "{}", file.display());
+    }
+    assert!(!orphan.exists() && !tmp.join("7").exists(), "what is named as the store names it goes");
+    store.create_bucket(BUCKET).unwrap();
+    put(&store, "a", b"one");
+    assert_eq!(read(&store, "a"), b"one");
+}
+
 #[test]
 fn equal_bytes_are_kept_once_and_go_with_their_last_object() {
     let (_dir, store) = open();

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use scylla::errors::{
     BrokenConnectionError, BrokenConnectionErrorKind, ConnectionError, ConnectionPoolError,
-    ConnectionSetupRequestErrorKind, DbError, ExecutionError, MetadataError, NewSessionError, PrepareError,
-    RequestAttemptError,
+    ConnectionSetupRequestErrorKind, DbError, ExecutionError, FrameHeaderParseError, MetadataError, NewSessionError,
+    PrepareError, RequestAttemptError,
 };
 
 use super::{CA_VARIABLE, CassandraConfig, TLS_VARIABLE, Tls};
@@ -79,13 +79,13 @@ impl At {
         match error {
             ConnectionError::ConnectTimeout => self.unreachable(&"it does not answer"),
             ConnectionError::IoError(error) => self.input_output(error),
-            ConnectionError::BrokenConnection(error) => self.unreachable(&self.ended(error)),
+            ConnectionError::BrokenConnection(error) => self.broke(error),
             ConnectionError::ConnectionSetupRequestError(setup) => match &setup.error {
                 ConnectionSetupRequestErrorKind::DbError(error, said) => self.said(error, said),
                 ConnectionSetupRequestErrorKind::MissingAuthentication => {
                     self.misconfigured(&"it asks for a user and a password")
                 }
-                ConnectionSetupRequestErrorKind::BrokenConnection(error) => self.unreachable(&self.ended(error)),
+                ConnectionSetupRequestErrorKind::BrokenConnection(error) => self.broke(error),
                 other => self.unreachable(other),
             },
             other => self.unreachable(other),
@@ -97,6 +97,17 @@ impl At {
         match (inner, &self.tls) {
             (Some(inner), Some(tls)) => self.misconfigured(&tls.explain(inner)),
             _ => self.unreachable(error),
+        }
+    }
+
+    /// With TLS 1.3 a client takes the handshake for done before its node has looked at what it showed.
+    fn broke(&self, error: &BrokenConnectionError) -> RecordsError {
+        use BrokenConnectionErrorKind::{FrameHeaderParseError as Frame, WriteError};
+        match error.downcast_ref() {
+            Some(Frame(FrameHeaderParseError::HeaderIoError(error)) | WriteError(error)) if is_of_tls(error) => {
+                self.input_output(error)
+            }
+            _ => self.unreachable(&self.ended(error)),
         }
     }
 
@@ -166,4 +177,8 @@ impl At {
     pub(super) fn broken(&self, what: &dyn Display) -> RecordsError {
         Broken(format!("Cassandra at {}, keyspace {}: {what}", self.nodes, self.keyspace))
     }
+}
+
+fn is_of_tls(error: &std::io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>())
 }

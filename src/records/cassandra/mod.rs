@@ -21,7 +21,6 @@ mod session;
 mod tls;
 
 use std::collections::HashSet;
-use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -33,6 +32,7 @@ use scylla::value::CqlTimestamp;
 use super::{Cursor, Listing, Page, Records, RecordsError, object_hash};
 use crate::event::Timestamp;
 use crate::record::Record;
+use crate::secret::Secret;
 
 #[cfg(feature = "cli")]
 pub use apply::Wanted;
@@ -58,16 +58,10 @@ pub struct CassandraConfig {
     pub datacenter: Option<String>,
 }
 
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Login {
     pub user: String,
-    pub password: String,
-}
-
-impl fmt::Debug for Login {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Login").field("user", &self.user).finish_non_exhaustive()
-    }
+    pub password: Secret,
 }
 
 /// Connects when it is first used, and again after an attempt that failed.

@@ -129,7 +129,7 @@ async fn build(
         builder = builder.address_translator(Arc::clone(forwarded) as Arc<dyn AddressTranslator>);
     }
     if let Some(login) = &config.login {
-        builder = builder.user(&login.user, &login.password);
+        builder = builder.user(&login.user, login.password.expose());
     }
     builder.build().await
 }

@@ -70,7 +70,7 @@ impl Tls {
     /// What is wrong with a node's side of TLS, and what to do.
     pub(super) fn explain(&self, error: &Error) -> String {
         use CertificateError::{BadSignature, Expired, ExpiredContext, NotValidForName, NotValidForNameContext};
-        use CertificateError::{NotValidYet, NotValidYetContext, UnknownIssuer};
+        use CertificateError::{InvalidPurpose, InvalidPurposeContext, NotValidYet, NotValidYetContext, UnknownIssuer};
         let date = |time: &UnixTime| Timestamp(i64::try_from(time.as_secs()).unwrap_or(i64::MAX).saturating_mul(1_000));
         match error {
             Error::InvalidCertificate(UnknownIssuer | BadSignature) => match self {
@@ -104,10 +104,17 @@ impl Tls {
             {
                 "its certificate is a CA's; a node needs one of its own, signed by the CA".to_owned()
             }
+            Error::InvalidCertificate(InvalidPurpose | InvalidPurposeContext { .. }) => {
+                "its certificate is not for a server (extended key usage serverAuth); it needs one that is".to_owned()
+            }
             Error::InvalidMessage(_) => format!(
                 "it speaks no TLS at this port; name its TLS port, or set neither {CA_VARIABLE} nor {TLS_VARIABLE}"
             ),
-            Error::AlertReceived(AlertDescription::CertificateRequired | AlertDescription::HandshakeFailure) => {
+            Error::AlertReceived(
+                AlertDescription::CertificateRequired
+                | AlertDescription::HandshakeFailure
+                | AlertDescription::ProtocolVersion,
+            ) => {
                 "it ended the TLS handshake; spotter has no certificate of its own to show, and speaks TLS 1.2 and 1.3"
                     .to_owned()
             }

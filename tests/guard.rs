@@ -1,0 +1,28 @@
+//! What `SECURITY.md` promises and no test of a single part shows: the whole binary, and strangers.
+
+mod body_limits;
+mod leaks;
+mod listening;
+mod slow;
+mod traversal;
+
+use libtest_mimic::Trial;
+
+use crate::harness::cassandra::secure_node;
+use crate::harness::{needs, on_runtime};
+
+pub fn trials() -> Vec<Trial> {
+    vec![
+        Trial::test("guard::it_listens_on_this_machine_only", || on_runtime(listening::loopback())),
+        Trial::test("guard::no_key_pair_is_known_before_it_is_made", || on_runtime(listening::key_pairs())),
+        Trial::test("guard::a_name_that_leads_here_opens_nothing", || on_runtime(listening::rebound())),
+        Trial::test("guard::every_route_has_a_limit_of_its_body", || on_runtime(body_limits::bodies())),
+        Trial::test("guard::a_head_has_a_limit", || on_runtime(body_limits::heads())),
+        Trial::test("guard::no_key_and_no_bucket_is_a_path", || on_runtime(traversal::keys())),
+        Trial::test("guard::no_command_prints_a_secret", || on_runtime(leaks::commands())),
+        needs("guard::no_secret_of_the_database_is_printed", secure_node(), |node| {
+            on_runtime(leaks::database(node.get()?))
+        }),
+        needs("guard::whoever_drips_is_cut_off_at_each_port", slow::asked_for(), |()| on_runtime(slow::drips())),
+    ]
+}
