@@ -33,23 +33,20 @@ pub fn to_terminal(colours: bool) {
     let _ = lines(levels, colours, io::stderr).try_init();
 }
 
-fn json<W: Write>(levels: EnvFilter, to: impl Fn() -> W + Send + Sync + 'static) -> impl Subscriber + Send + Sync
-where
-    W: 'static,
-{
+fn json<W: Write + 'static>(
+    levels: EnvFilter,
+    to: impl Fn() -> W + Send + Sync + 'static,
+) -> impl Subscriber + Send + Sync {
     let lines = tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(levels);
     lines.with_writer(move || Escaped(to())).finish()
 }
 
 /// A stranger's text is in fields, never in a message's format: of both, each stays on its line.
-fn lines<W: Write>(
+fn lines<W: Write + 'static>(
     levels: EnvFilter,
     colours: bool,
     to: impl Fn() -> W + Send + Sync + 'static,
-) -> impl Subscriber + Send + Sync
-where
-    W: 'static,
-{
+) -> impl Subscriber + Send + Sync {
     let fields = debug_fn(|to, field, value| match (field.name(), visible(&format!("{value:?}"))) {
         ("message", value) => write!(to, "{value}"),
         (name, value) => write!(to, "{name}={value}"),

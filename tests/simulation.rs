@@ -78,6 +78,7 @@ fn number(variable: &str) -> Result<Option<u64>, Failed> {
     Ok(Some(number.ok_or_else(|| format!("{variable} must be a whole number, and it is {}", text.display()))?))
 }
 
+#[allow(clippy::print_stdout)] // a trace, and what was seen
 fn seeds() -> Result<(), Failed> {
     let lab = lab()?;
     if let Some(seed) = number("SPOTTER_SEED")? {
@@ -97,6 +98,7 @@ fn seeds() -> Result<(), Failed> {
     Ok(())
 }
 
+#[allow(clippy::print_stdout)] // how far an hour's run is
 fn many(lab: &Lab, seeds: Range<u64>) -> Result<BTreeMap<&'static str, u64>, Failed> {
     let mut counts = BTreeMap::new();
     for seed in seeds {

@@ -1,7 +1,7 @@
 //! The structure of a JPEG file (ITU-T T.81, annex B), read before any decoder sees it: the size, how many scans there
 //! are, and whether it is complete. A decoder would allocate first, and would fill what is missing with grey.
 //!
-//! A decoder that reads the same bytes otherwise would see what nobody has counted: 162 bytes were 13 GB once, in a frame
+//! A decoder that reads the same bytes otherwise would see what nobody has counted: 162 bytes kept it busy without end once, by a frame
 //! header where this walk saw a comment. So it is given [`Structure::clean`], which is made of what was counted here.
 
 use super::Rejection;

@@ -145,7 +145,7 @@ fn quantisation_of(bytes: usize) -> Vec<u8> {
     let codes = segment(0xc4, &[vec![0x11, 1], vec![0; 15], vec![0]].concat());
     for (few, intervals) in (0..6).flat_map(|few| (0..23).map(move |intervals| (few, intervals))) {
         let rest = bytes - few * codes.len() - intervals * interval.len();
-        if rest % table.len() == 0 {
+        if rest.is_multiple_of(table.len()) {
             return [codes.repeat(few), interval.repeat(intervals), table.repeat(rest / table.len())].concat();
         }
     }
@@ -154,7 +154,7 @@ fn quantisation_of(bytes: usize) -> Vec<u8> {
 
 fn metadata(bytes: u64) -> Vec<u8> {
     let mut parts = vec![segment(0xe5, &vec![0; 50_000]).repeat(bytes as usize / 50_000)];
-    if bytes % 50_000 > 0 {
+    if !bytes.is_multiple_of(50_000) {
         parts.push(segment(0xfe, &vec![0; bytes as usize % 50_000]));
     }
     parts.extend([tables(), frame(8, 8, 1, false), scan(1, 0, 63, 0, &[0])]);

@@ -27,7 +27,7 @@ use super::queue::Transport;
 use super::receiver::Network;
 use super::store::Store;
 use super::truth;
-use super::wire::{Fault, Stage};
+use super::wire::{Effect, Fault, Stage};
 use super::world::{Shared, World, lock};
 
 /// Far more than any seed takes: what does not end is a failure.
@@ -269,14 +269,7 @@ impl<'a> Run<'a> {
         answered.map_or(Ok(()), |task| self.drive(task))
     }
 
-    fn reach(
-        &self,
-        world: &mut World,
-        id: u64,
-        task: u64,
-        what: &str,
-        effect: Box<dyn FnOnce(&mut World, Fault) + Send>,
-    ) {
+    fn reach(&self, world: &mut World, id: u64, task: u64, what: &str, effect: Effect) {
         // A backfill waits in true time before it tries again: it meets crashes and races, but no errors.
         let client = self.tasks.get(&task).filter(|task| !task.messages.is_empty());
         let fault = match client {

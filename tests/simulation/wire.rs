@@ -17,7 +17,7 @@ pub enum Fault {
     After,
 }
 
-type Effect = Box<dyn FnOnce(&mut World, Fault) + Send>;
+pub(super) type Effect = Box<dyn FnOnce(&mut World, Fault) + Send>;
 
 /// A request that is not done with.
 pub struct Flight {
