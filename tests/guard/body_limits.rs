@@ -43,7 +43,7 @@ pub(super) async fn bodies() -> Result<(), Failed> {
     let hook = served.hook_url.as_deref().ok_or("no webhook")?.trim_start_matches("http://");
     let (hook, _) = hook.split_once('/').ok_or("no path")?;
     for (port, way) in [(page, "/api/uploads"), (page, "/api/corrections"), (hook, "/events")] {
-        // Announced, it is refused before it is sent; in chunks, once it is too much.
+        // Announced or in chunks, it is refused once it is too much.
         for framing in [format!("Content-Length: {MUCH}"), "Transfer-Encoding: chunked".to_owned()] {
             let head = format!(
                 "POST {way} HTTP/1.1\r\nHost: {port}\r\nContent-Type: application/json\r\nConnection: close\r\n{framing}\r\n\r\n"
@@ -55,12 +55,13 @@ pub(super) async fn bodies() -> Result<(), Failed> {
             // It closes while we write, so the system may throw its answer away.
             assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 413"), "{way}, {framing}: {answer}");
         }
-        // Small enough to be heard.
-        let length = 1024 * 1024 + 1;
+        // A byte too many, and all of it taken: so the answer is heard.
+        let length = if port == page { 16 * 1024 + 1 } else { 1024 * 1024 + 1 };
         let head = format!(
-            "POST {way} HTTP/1.1\r\nHost: {port}\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n"
+            "POST {way} HTTP/1.1\r\nHost: {port}\r\nContent-Type: application/json\r\nConnection: close\r\n\
+             Content-Length: {length}\r\n\r\n"
         );
-        let (answer, _) = pour(port, &head, b"", 0)?;
+        let (answer, _) = pour(port, &head, &vec![b'x'; length], length)?;
         assert!(answer.starts_with("HTTP/1.1 413"), "{way}: {answer}");
     }
     of_s3().await

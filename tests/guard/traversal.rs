@@ -71,7 +71,8 @@ fn files(folder: &Path, below: &str, found: &mut Vec<String>) -> std::io::Result
 pub(super) async fn keys() -> Result<(), Failed> {
     let s3 = Bench::start().await?;
     let signer = Signer::new(&s3.credentials, OffsetDateTime::now_utc());
-    let mut bodies = std::collections::BTreeSet::new();
+    // By key: some of these are one, and the last body counts.
+    let mut bodies = std::collections::BTreeMap::new();
     for key in targets() {
         let body = format!("body of {key}");
         let target = format!("/{BUCKET}/{key}");
@@ -79,7 +80,7 @@ pub(super) async fn keys() -> Result<(), Failed> {
         headers.push(header("content-length", body.len()));
         let answer = send(&s3, "PUT", &target, &headers, body.as_bytes()).await?;
         if answer.status == 200 {
-            bodies.insert(crate::s3::raw::sha256(body.as_bytes()));
+            bodies.insert(canonical(&target), crate::s3::raw::sha256(body.as_bytes()));
         } else {
             assert!((400..500).contains(&answer.status), "{key}: {answer:?}");
         }
@@ -107,6 +108,6 @@ pub(super) async fn keys() -> Result<(), Failed> {
             }
         }
     }
-    assert_eq!(blobs, bodies, "each body is in the file of its hash, and nowhere else");
+    assert_eq!(blobs, bodies.into_values().collect(), "each body is in the file of its hash, and nowhere else");
     Ok(())
 }

@@ -118,6 +118,12 @@ impl At {
             Some(BrokenConnectionErrorKind::FrameHeaderParseError(_)) if self.tls.is_none() => format!(
                 "what answers there does not speak CQL; does it want TLS? Then set {CA_VARIABLE} or {TLS_VARIABLE}=on"
             ),
+            // The driver's reader may lose the alert to its writer.
+            Some(BrokenConnectionErrorKind::ChannelError) if self.tls.is_some() => {
+                "it ended the connection after the TLS handshake; if it asks for a certificate: spotter has no \
+                 certificate of its own to show"
+                    .to_owned()
+            }
             _ => error.to_string(),
         }
     }
