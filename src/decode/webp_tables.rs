@@ -241,10 +241,10 @@ mod tests {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pictures");
         let mut read = 0;
         for entry in folder.read_dir().unwrap().map(Result::unwrap) {
-            let bytes = std::fs::read(entry.path()).unwrap();
             if entry.path().extension().is_none_or(|extension| extension != "webp") {
                 continue;
             }
+            let bytes = std::fs::read(entry.path()).unwrap();
             let first = webp_container::read(&bytes).unwrap();
             let data = match (first.image, first.alpha) {
                 (Image::Lossless(data), _) => &data[5..],

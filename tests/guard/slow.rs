@@ -18,13 +18,6 @@ use spotter::local::Credentials;
 /// Twice the longest patience of `src/local/http.rs`.
 const CUT_OFF: Duration = Duration::from_secs(120);
 
-pub(super) fn asked_for() -> Result<(), String> {
-    match std::env::var("SPOTTER_SLOW_CLIENTS") {
-        Ok(value) if value == "1" => Ok(()),
-        _ => Err("it waits for a minute: SPOTTER_SLOW_CLIENTS=1 asks for it".into()),
-    }
-}
-
 /// A byte a second, until the server has had enough; after how long that was, and what it said.
 async fn drip(port: &str, head: String, byte: &'static [u8]) -> Result<(Duration, String), Failed> {
     let mut stream = TcpStream::connect(port).await?;
