@@ -72,7 +72,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("aws_sdk_sqs", &["notify/aws.rs", "worker/"]),
     ("aws_smithy_http_client", &["notify/webhook.rs"]),
     ("aws_smithy_runtime_api", &["notify/"]),
-    ("axum", &["page", "local/webhook.rs"]),
+    ("axum", &["page", "local/http.rs", "local/webhook.rs"]),
     ("clap", &["cli/"]),
     ("chrono", &["cli/"]),
     ("clap_complete", &["cli/"]),
