@@ -6,10 +6,13 @@ mod listening;
 mod slow;
 mod traversal;
 
-use libtest_mimic::Trial;
+use libtest_mimic::{Failed, Trial};
+use tempfile::TempDir;
 
+use crate::cli::spotter;
 use crate::harness::cassandra::secure_node;
 use crate::harness::{needs, on_runtime};
+use crate::serve::Served;
 
 pub fn trials() -> Vec<Trial> {
     vec![
@@ -27,4 +30,14 @@ pub fn trials() -> Vec<Trial> {
         Trial::test("guard::whoever_drips_is_cut_off_at_each_port", || on_runtime(slow::drips()))
             .with_ignored_flag(true),
     ]
+}
+
+fn with_all_ports(home: &TempDir) -> Result<Served, Failed> {
+    Served::by(spotter(home).args(["serve", "--port", "0", "--page-port", "0", "--webhook", "127.0.0.1:0"]))
+}
+
+/// Host and port of the bucket, of the page and of the webhook.
+fn ports(served: &Served) -> Result<[&str; 3], Failed> {
+    let hook = served.hook_url.as_deref().ok_or("no webhook")?;
+    Ok([&served.s3_url, &served.page_url, hook].map(|url| url.split('/').nth(2).unwrap_or_default()))
 }

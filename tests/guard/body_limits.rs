@@ -9,10 +9,9 @@ use libtest_mimic::Failed;
 use tempfile::TempDir;
 use time::OffsetDateTime;
 
-use crate::cli::spotter;
+use super::{ports, with_all_ports};
 use crate::s3::raw::{Signer, header, send};
 use crate::s3::{BUCKET, Bench, refusal};
-use crate::serve::Served;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -37,11 +36,8 @@ const MUCH: usize = 32 * 1024 * 1024;
 
 pub(super) async fn bodies() -> Result<(), Failed> {
     let home = TempDir::new()?;
-    let mut command = spotter(&home);
-    let served = Served::by(command.args(["serve", "--port", "0", "--page-port", "0", "--webhook", "127.0.0.1:0"]))?;
-    let page = served.page_url.trim_start_matches("http://");
-    let hook = served.hook_url.as_deref().ok_or("no webhook")?.trim_start_matches("http://");
-    let (hook, _) = hook.split_once('/').ok_or("no path")?;
+    let served = with_all_ports(&home)?;
+    let [_, page, hook] = ports(&served)?;
     for (port, way) in [(page, "/api/uploads"), (page, "/api/corrections"), (hook, "/events")] {
         // Announced or in chunks, it is refused once it is too much.
         for framing in [format!("Content-Length: {MUCH}"), "Transfer-Encoding: chunked".to_owned()] {
@@ -99,12 +95,8 @@ async fn of_s3() -> Result<(), Failed> {
 /// Names and values without end, at each port.
 pub(super) async fn heads() -> Result<(), Failed> {
     let home = TempDir::new()?;
-    let mut command = spotter(&home);
-    let served = Served::by(command.args(["serve", "--port", "0", "--page-port", "0", "--webhook", "127.0.0.1:0"]))?;
-    let page = served.page_url.trim_start_matches("http://");
-    let hook = served.hook_url.as_deref().ok_or("no webhook")?.trim_start_matches("http://");
-    let hook = hook.split('/').next().unwrap_or_default();
-    for port in [page, served.s3_url.trim_start_matches("http://"), hook] {
+    let served = with_all_ports(&home)?;
+    for port in ports(&served)? {
         for piece in ["x".repeat(0x10000), "x: y\r\n".repeat(1_000)] {
             let (answer, sent) = pour(port, "GET / HTTP/1.1\r\nHost: x\r\nx: ", piece.as_bytes(), MUCH)?;
             assert!(sent < MUCH, "{port} takes {sent} bytes of a head");

@@ -8,9 +8,9 @@ use libtest_mimic::Failed;
 use spotter::local::Credentials;
 use tempfile::TempDir;
 
+use super::{ports, with_all_ports};
 use crate::cli::spotter;
 use crate::s3::{self, BUCKET, Bench};
-use crate::serve::Served;
 
 /// The sockets on which a process listens, from the tables that Linux has of them: address and port in hexadecimal.
 #[cfg(target_os = "linux")]
@@ -34,8 +34,7 @@ fn sockets(pid: u32) -> Result<Vec<String>, Failed> {
 #[cfg(target_os = "linux")]
 pub(super) async fn loopback() -> Result<(), Failed> {
     let home = TempDir::new()?;
-    let mut command = spotter(&home);
-    let served = Served::by(command.args(["serve", "--port", "0", "--page-port", "0", "--webhook", "127.0.0.1:0"]))?;
+    let served = with_all_ports(&home)?;
     let listening = sockets(served.id())?;
     assert_eq!(listening.len(), 3, "S3, page, webhook: {listening:?}");
     // 127.0.0.1 in the order of the processor's bytes.
@@ -107,11 +106,8 @@ fn ask(host: &str, request: &str) -> Result<String, Failed> {
 /// DNS rebinding: a page at a name that suddenly means 127.0.0.1 asks each port, as a browser would let it.
 pub(super) async fn rebound() -> Result<(), Failed> {
     let home = TempDir::new()?;
-    let mut command = spotter(&home);
-    let served = Served::by(command.args(["serve", "--port", "0", "--page-port", "0", "--webhook", "127.0.0.1:0"]))?;
-    let (s3, page) = (served.s3_url.trim_start_matches("http://"), served.page_url.trim_start_matches("http://"));
-    let hook = served.hook_url.as_deref().ok_or("no webhook")?.trim_start_matches("http://");
-    let hook = hook.split('/').next().unwrap_or_default();
+    let served = with_all_ports(&home)?;
+    let [s3, page, hook] = ports(&served)?;
     let event = r#"{"Records":[]}"#;
     for (port, way, method, refusals) in [
         (page, "/", "GET", &["421"][..]),

@@ -10,9 +10,8 @@ use time::OffsetDateTime;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::cli::spotter;
+use super::{ports, with_all_ports};
 use crate::s3::raw::Signer;
-use crate::serve::Served;
 use spotter::local::Credentials;
 
 /// Twice the longest patience of `src/local/http.rs`.
@@ -41,11 +40,8 @@ async fn drip(port: &str, head: String, byte: &'static [u8]) -> Result<(Duration
 #[allow(clippy::print_stderr)] // figures, where they are asked for
 pub(super) async fn drips() -> Result<(), Failed> {
     let home = TempDir::new()?;
-    let mut command = spotter(&home);
-    let served = Served::by(command.args(["serve", "--port", "0", "--page-port", "0", "--webhook", "127.0.0.1:0"]))?;
-    let (s3, page) = (served.s3_url.trim_start_matches("http://"), served.page_url.trim_start_matches("http://"));
-    let hook = served.hook_url.as_deref().ok_or("no webhook")?.trim_start_matches("http://");
-    let hook = hook.split('/').next().unwrap_or_default();
+    let served = with_all_ports(&home)?;
+    let [s3, page, hook] = ports(&served)?;
     let signer = Signer::new(&Credentials::load_or_create(&crate::serve::data(&home))?, OffsetDateTime::now_utc());
     let (signed, _) = signer.headers_for(s3, "PUT", "/pictures/slow.png", "UNSIGNED-PAYLOAD", &[]);
     let signed: String = signed.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
