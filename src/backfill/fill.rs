@@ -6,12 +6,12 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 
 use super::pace::Turn;
-use super::{Backfill, BackfillError, FIRST_PAUSE, Gap, jittered};
+use super::{Backfill, BackfillError, FIRST_PAUSE, Gap, LONGEST_PAUSE, jittered};
 use crate::event::ObjectEvent;
 use crate::objects::Listed;
 use crate::pipeline::{Handled, Outcome, Pipeline};
 
-/// Attempts at an object, for what may pass.
+/// Attempts at an object, for what may pass. An overload does not count: it is waited out until the deadline.
 const TRIES: u32 = 3;
 
 /// What one round is about.
@@ -172,13 +172,15 @@ async fn tried<F: Future<Output = Handled>>(limit: Duration, attempt: impl Fn(u3
     let deadline = Instant::now() + limit;
     let mut overloaded = false;
     let mut tries = 0;
+    let mut longest = FIRST_PAUSE;
     loop {
         let handled = attempt(tries, deadline).await;
         overloaded |= handled.overloaded;
         tries += 1;
-        let pause = jittered(FIRST_PAUSE * 2u32.pow(tries));
-        let again = matches!(handled.outcome, Outcome::Retry(_)) && tries < TRIES && Instant::now() + pause < deadline;
-        if !again {
+        longest = (longest * 2).min(LONGEST_PAUSE);
+        let pause = jittered(longest);
+        let may_pass = matches!(handled.outcome, Outcome::Retry(_)) && (tries < TRIES || handled.overloaded);
+        if !may_pass || Instant::now() + pause >= deadline {
             return Tried { handled, retried: tries > 1, overloaded };
         }
         tokio::time::sleep(pause).await;

@@ -51,7 +51,6 @@ impl Objects for Narrow {
             self.refused.fetch_add(1, SeqCst);
             Err(FetchError::Overloaded("503 SlowDown".into()))
         } else {
-            // Long beside classifying in a debug build, or that would be the limit, not the store.
             tokio::time::sleep(Duration::from_millis(60)).await;
             self.bucket.get(pinned, max_bytes).await
         };
@@ -76,11 +75,10 @@ impl Objects for Narrow {
     }
 }
 
-async fn cloud(objects: usize) -> Result<Cloud, Failed> {
+async fn cloud(objects: usize, content: &[u8]) -> Result<Cloud, Failed> {
     let cloud = Cloud::start().await?;
-    let picture = sample("8.bmp")?;
     for at in 0..objects {
-        cloud.put(&format!("{at:04}.bmp"), &picture).await?;
+        cloud.put(&format!("{at:04}.bmp"), content).await?;
     }
     Ok(cloud)
 }
@@ -90,7 +88,8 @@ fn pipeline(objects: Arc<dyn Objects>, records: Arc<dyn Records>) -> Result<Pipe
 }
 
 async fn throttled() -> Result<(), Failed> {
-    let mut cloud = cloud(OBJECTS).await?;
+    // Refused without work for the processor: the store shall be the limit on a loaded machine too.
+    let mut cloud = cloud(OBJECTS, b"not a picture").await?;
     let narrow = Arc::new(Narrow {
         bucket: S3Objects::new(cloud.s3.clone()),
         most: AtomicUsize::new(6),
@@ -171,7 +170,7 @@ impl Records for Outage {
 }
 
 async fn interrupted() -> Result<(), Failed> {
-    let cloud = cloud(40).await?;
+    let cloud = cloud(40, &sample("8.bmp")?).await?;
     let (asked, began) = (AtomicUsize::new(0), std::sync::OnceLock::new());
     let outage = Arc::new(Outage { home: cloud.records.clone(), asked, began, time: Duration::from_secs(2) });
     let backfill = Backfill { records: outage.clone(), ..backfill(&cloud, "") };
@@ -186,7 +185,7 @@ async fn interrupted() -> Result<(), Failed> {
 }
 
 async fn stopped() -> Result<(), Failed> {
-    let cloud = cloud(60).await?;
+    let cloud = cloud(60, &sample("8.bmp")?).await?;
     let backfill = backfill(&cloud, "");
     let way = pipeline(backfill.objects.clone(), cloud.records.clone())?;
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
