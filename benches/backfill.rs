@@ -175,7 +175,7 @@ async fn phases(
     let home = Embedded::open(&folder.path().join("records.sqlite"))?;
     let home = &home;
     let watch = Watch::start();
-    let looks = stream::iter(sample).map(|(event, _)| records::get_with_newest(home, &event.bucket, &event.key, MODEL));
+    let looks = stream::iter(sample).map(|(event, _)| records::get_with_latest(home, &event.bucket, &event.key, MODEL));
     looks.buffer_unordered(at_once).try_for_each(|_| async { Ok(()) }).await?;
     let look = watch.took();
 

@@ -14,7 +14,7 @@ use crate::event::{Change, ObjectEvent};
 use crate::filter::Filter;
 use crate::objects::{FetchError, ListAfter, Listed, Objects};
 use crate::record::{Record, Status};
-use crate::records::{self, Records, RecordsError};
+use crate::records::{self, Latest, Records, RecordsError};
 pub use fill::{Filled, Round, Scope, Wanted};
 pub use orphans::Seen;
 pub use pace::Pace;
@@ -109,14 +109,14 @@ impl Backfill {
 
     async fn read(&self, listed: &Listed) -> Result<Read, BackfillError> {
         let Backfill { records, bucket, model, .. } = self;
-        let read = || async move { Ok(records::get_with_newest(&**records, bucket, &listed.key, model).await?) };
-        let ((row, newest), overloaded) = patiently(read).await?;
+        let read = || async move { Ok(records::get_with_latest(&**records, bucket, &listed.key, model).await?) };
+        let ((row, latest), overloaded) = patiently(read).await?;
         let gap = match row {
             None => Some(Gap::Missing),
             Some(row) if is_of(&row, listed) => None,
             Some(_) => Some(Gap::Stale),
         };
-        Ok(Read { gap, newest, overloaded })
+        Ok(Read { gap, latest, overloaded })
     }
 
     /// No version and no ETag: what is there when it is fetched is what counts.
@@ -140,8 +140,7 @@ impl Backfill {
 /// What the records know of a listed object.
 struct Read {
     gap: Option<Gap>,
-    /// The newest row that stands, whichever model's.
-    newest: Option<Record>,
+    latest: Latest,
     /// It took several attempts.
     overloaded: bool,
 }

@@ -11,11 +11,11 @@ use tokio::time::timeout_at;
 
 use crate::classifier::Model;
 use crate::decode::Limits;
-use crate::event::{Change, ObjectEvent};
+use crate::event::{Change, NULL_VERSION, ObjectEvent};
 use crate::filter::Filter;
 use crate::objects::{FetchError, Head, Object, Objects, Pinned};
 use crate::record::{self, Order, Record, Subject};
-use crate::records::{self, Records, RecordsError};
+use crate::records::{self, Latest, Records, RecordsError};
 pub use after::After;
 
 /// Bytes of objects that are in memory at once; one object may be larger.
@@ -81,8 +81,7 @@ struct Way {
 enum Known<'a> {
     /// Not yet read.
     Unread,
-    /// The newest row that stands.
-    Newest(Option<&'a Record>),
+    Latest(&'a Latest),
 }
 
 impl Pipeline {
@@ -117,11 +116,10 @@ impl Pipeline {
         way.end(event, gone.ok())
     }
 
-    /// [`Pipeline::handle`] of an observation, by who has just read the object's rows: `newest` is the newest one that
-    /// stands.
-    pub async fn observe(&self, event: &ObjectEvent, newest: Option<&Record>, deadline: Instant) -> Handled {
+    /// [`Pipeline::handle`] of an observation, by who has just read the object's rows.
+    pub async fn observe(&self, event: &ObjectEvent, latest: &Latest, deadline: Instant) -> Handled {
         let mut way = Way::until(deadline);
-        let gone = timeout_at(deadline.into(), self.go(event, Known::Newest(newest), &mut way)).await;
+        let gone = timeout_at(deadline.into(), self.go(event, Known::Latest(latest), &mut way)).await;
         way.end(event, gone.ok())
     }
 
@@ -145,10 +143,10 @@ impl Pipeline {
         way.doing = "reading what is known of it";
         let read;
         let known = match known {
-            Known::Newest(newest) => newest,
+            Known::Latest(latest) => latest,
             Known::Unread => {
                 read = self.known(event, way).await?;
-                read.as_ref()
+                &read
             }
         };
         if let Some(head) = self.announced_too_large(event) {
@@ -194,20 +192,20 @@ impl Pipeline {
         (has_order && event.size? > self.max_bytes).then(|| announced(event))
     }
 
-    /// What is known of an observed object: the row of the version that is asked for, else the newest that stands.
-    /// Read before the object is: what is fetched afterwards is never older than it.
-    async fn known(&self, event: &ObjectEvent, way: &mut Way) -> Result<Option<Record>, Outcome> {
+    /// What is known of an observed object: of the version that is asked for, else of the newest. Read before the object
+    /// is: what is fetched afterwards is never older than it.
+    async fn known(&self, event: &ObjectEvent, way: &mut Way) -> Result<Latest, Outcome> {
         let (bucket, key) = (&event.bucket, &event.key);
         if event.change != Change::Observed {
-            return Ok(None);
+            return Ok(Latest::default());
         }
         if let Some(version) = &event.version_id {
             let row = records::of_version(&*self.records, bucket, key, version).await;
             if let Some(row) = row.map_err(|error| way.unrecorded(&error))? {
-                return Ok(Some(row));
+                return Ok(Latest { place: Some(row.order.clone()), standing: Some(row) });
             }
         }
-        records::newest(&*self.records, bucket, key).await.map_err(|error| way.unrecorded(&error))
+        records::latest(&*self.records, bucket, key).await.map_err(|error| way.unrecorded(&error))
     }
 
     /// An attempt before this one may have recorded it, and nobody could be told: then that row is written and told
@@ -299,22 +297,35 @@ fn announced(event: &ObjectEvent) -> Head {
 }
 
 /// A true event carries its own order. An observation takes that of the row that it finds to be of the same version.
-/// Another version stands just after what was known before it was fetched, unless it was asked for by its id and is
-/// older. A later true event wins, by its sequencer.
-fn order(event: &ObjectEvent, head: &Head, known: Option<&Record>) -> Order {
+/// Another version stands just after what was known before it was fetched (a removal too: the null version comes
+/// again), unless it was asked for by its id and is older. A later true event wins, by its sequencer.
+fn order(event: &ObjectEvent, head: &Head, known: &Latest) -> Order {
     let own = Order::of(event);
     let version = if own.version.is_empty() { head.version() } else { own.version };
     let modified = event.event_time.or(head.last_modified).unwrap_or_default();
-    match known {
-        Some(row) if row.order.version == version || (row.is_unversioned() && row.etag == head.etag) => {
-            row.order.clone()
-        }
-        Some(row) if event.version_id.is_none() || modified >= row.order.event_time.whole_second() => {
-            let event_time = modified.max(row.order.event_time.just_after());
-            Order { seq: row.order.seq.clone(), event_time, version }
-        }
-        _ => Order { seq: own.seq, event_time: modified, version },
+    if let Some(row) = known.standing.as_ref().filter(|row| is_of(row, head, &version)) {
+        return row.order.clone();
     }
+    let asked_for = event.version_id.is_some() && version != NULL_VERSION;
+    let before = match &known.standing {
+        Some(row) if asked_for => Some(&row.order).filter(|order| modified >= order.event_time.whole_second()),
+        None if asked_for => None,
+        _ => known.place.as_ref(),
+    };
+    let Some(before) = before else { return Order { seq: own.seq, event_time: modified, version } };
+    let event_time = modified.max(before.event_time.just_after());
+    Order { seq: before.seq.clone(), event_time, version }
+}
+
+/// Whether a row is of what was fetched. The null version is overwritten in place, and an object from before versioning
+/// becomes it: only their ETags tell one content from the next.
+fn is_of(row: &Record, head: &Head, version: &str) -> bool {
+    let is_its_version = row.order.version == version;
+    if is_its_version && version != NULL_VERSION {
+        return true;
+    }
+    let is_null = head.version_id.as_deref().is_none_or(|version| version == NULL_VERSION);
+    (is_its_version || (is_null && row.is_unversioned())) && row.etag == head.etag
 }
 
 #[cfg(test)]
@@ -356,28 +367,59 @@ mod tests {
         }
     }
 
+    fn latest(standing: &Record) -> Latest {
+        Latest { standing: Some(standing.clone()), place: Some(standing.order.clone()) }
+    }
+
     #[test]
     fn an_observation_of_a_known_version_is_the_same_row() {
+        let unpinned = event(Change::Observed, None);
         let known = row("0A", 1_500, None, "e");
-        assert_eq!(order(&event(Change::Observed, None), &head(None, "e", 1_000), Some(&known)), known.order);
+        assert_eq!(order(&unpinned, &head(None, "e", 1_000), &latest(&known)), known.order);
+        // Versioning was enabled since.
+        assert_eq!(order(&unpinned, &head(Some("null"), "e", 1_000), &latest(&known)), known.order);
         let known = row("0A", 1_500, Some("v"), "e");
-        assert_eq!(order(&event(Change::Observed, Some("v")), &head(Some("v"), "e", 1_000), Some(&known)), known.order);
+        assert_eq!(
+            order(&event(Change::Observed, Some("v")), &head(Some("v"), "e", 1_000), &latest(&known)),
+            known.order
+        );
     }
 
     #[test]
     fn what_is_fetched_after_a_row_was_read_is_newer_than_it() {
         let known = row("0A", 1_500, None, "e");
-        let observed = order(&event(Change::Observed, None), &head(None, "f", 1_000), Some(&known));
+        let observed = order(&event(Change::Observed, None), &head(None, "f", 1_000), &latest(&known));
         assert!(observed > known.order && observed.seq == "0A", "{observed:?}");
+    }
+
+    #[test]
+    fn one_null_version_is_not_the_next() {
+        let unpinned = event(Change::Observed, None);
+        let known = row("0A", 1_500, Some("null"), "e");
+        assert_eq!(order(&unpinned, &head(Some("null"), "e", 1_000), &latest(&known)), known.order);
+        let next = order(&unpinned, &head(Some("null"), "f", 1_000), &latest(&known));
+        assert!(next > known.order && next.version == "null", "{next:?}");
+        // The same content as a version of its own is another row.
+        let version = order(&unpinned, &head(Some("v"), "e", 1_000), &latest(&known));
+        assert!(version > known.order && version.version == "v", "{version:?}");
+    }
+
+    #[test]
+    fn a_null_version_stands_after_its_removal() {
+        let older = row("0A", 1_500, Some("v"), "e");
+        let removal = Order { seq: "0C".into(), event_time: Timestamp(1_700), version: "null".into() };
+        let known = Latest { standing: Some(older), place: Some(removal.clone()) };
+        let observed = order(&event(Change::Observed, None), &head(Some("null"), "f", 1_000), &known);
+        assert!(observed > removal, "{observed:?}");
     }
 
     #[test]
     fn an_old_version_that_is_asked_for_stays_old() {
         let newest = row("0A", 5_500, Some("w"), "e");
         let pinned = event(Change::Observed, Some("v"));
-        assert!(order(&pinned, &head(Some("v"), "f", 4_000), Some(&newest)) < newest.order);
+        assert!(order(&pinned, &head(Some("v"), "f", 4_000), &latest(&newest)) < newest.order);
         // Its event was lost, but nothing known is newer.
-        assert!(order(&pinned, &head(Some("v"), "f", 5_000), Some(&newest)) > newest.order);
+        assert!(order(&pinned, &head(Some("v"), "f", 5_000), &latest(&newest)) > newest.order);
     }
 
     #[test]
@@ -385,7 +427,7 @@ mod tests {
         let mut created = event(Change::Created, Some("v"));
         created.sequencer = Some("0b".into());
         created.event_time = Some(Timestamp(7));
-        let order = order(&created, &head(Some("v"), "e", 1_000), None);
+        let order = order(&created, &head(Some("v"), "e", 1_000), &Latest::default());
         assert_eq!(
             (order.seq.as_str(), order.event_time, order.version.as_str()),
             (&*format!("{:0<32}", "0B"), Timestamp(7), "v")

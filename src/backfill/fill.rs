@@ -97,10 +97,10 @@ impl Backfill {
             return Ok(Looked { filled, overloaded: read.overloaded });
         };
         let event = self.observation(&listed.key, Some(listed.size));
-        let (observed, newest) = (&event, read.newest.as_ref());
+        let (observed, latest) = (&event, &read.latest);
         let tried = tried(limit, |tries, deadline| async move {
             match tries {
-                0 => pipeline.observe(observed, newest, deadline).await,
+                0 => pipeline.observe(observed, latest, deadline).await,
                 // By now the rows are of before.
                 _ => pipeline.handle(observed, deadline).await,
             }

@@ -47,8 +47,8 @@ impl Correct {
         if self.undo {
             // What holds again: the model's answer.
             let model = home::asked(settings).await?.id();
-            let (answer, newest) = records::get_with_newest(&*records, bucket, key, &model).await?;
-            printer.answer(&answer.or(newest).unwrap_or(correction), None)?;
+            let (answer, latest) = records::get_with_latest(&*records, bucket, key, &model).await?;
+            printer.answer(&answer.or(latest.standing).unwrap_or(correction), None)?;
         } else {
             printer.record(&correction)?;
         }

@@ -6,7 +6,8 @@ pub mod embedded;
 pub mod reader;
 
 pub use reader::{
-    correction_of, current, get, get_with_newest, history, is_current, listed, newest, of_order, of_version,
+    Latest, correction_of, current, get, get_with_latest, history, is_current, latest, listed, newest, of_order,
+    of_version,
 };
 
 use std::cmp::Ordering;

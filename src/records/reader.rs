@@ -60,22 +60,49 @@ pub async fn newest(records: &dyn Records, bucket: &str, key: &str) -> Result<Op
     first(records, bucket, key, |row| removals.leave(row) && !row.is_correction()).await
 }
 
-/// What an object is to `model`, as [`get`], and the newest row that stands, as [`newest`], in one read.
-pub async fn get_with_newest(
+/// The newest of what is known of an object.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Latest {
+    /// The newest row that stands, as [`newest`].
+    pub standing: Option<Record>,
+    /// The place of the newest change: that of a removal, too.
+    pub place: Option<Order>,
+}
+
+impl Latest {
+    fn pass(&mut self, row: &Record, stands: bool) {
+        self.place.get_or_insert_with(|| row.order.clone());
+        if stands && self.standing.is_none() && !row.is_correction() {
+            self.standing = Some(row.clone());
+        }
+    }
+}
+
+/// [`Latest`], and nothing that is older is read.
+pub async fn latest(records: &dyn Records, bucket: &str, key: &str) -> Result<Latest, RecordsError> {
+    let (mut removals, mut latest) = (Removals::default(), Latest::default());
+    let passed = first(records, bucket, key, |row| {
+        latest.pass(row, removals.leave(row));
+        latest.standing.is_some()
+    });
+    passed.await?;
+    Ok(latest)
+}
+
+/// What an object is to `model`, as [`get`], and its [`latest`], in one read.
+pub async fn get_with_latest(
     records: &dyn Records,
     bucket: &str,
     key: &str,
     model: &str,
-) -> Result<(Option<Record>, Option<Record>), RecordsError> {
-    let (mut removals, mut newest) = (Removals::default(), None);
+) -> Result<(Option<Record>, Latest), RecordsError> {
+    let (mut removals, mut latest) = (Removals::default(), Latest::default());
     let answer = first(records, bucket, key, |row| {
         let stands = removals.leave(row);
-        if stands && newest.is_none() && !row.is_correction() {
-            newest = Some(row.clone());
-        }
+        latest.pass(row, stands);
         stands && answers(row, model)
     });
-    Ok((answer.await?, newest))
+    Ok((answer.await?, latest))
 }
 
 /// The newest row of one version, whichever model's; corrections aside.

@@ -28,7 +28,7 @@ pub fn act(world: &mut World, plan: &Plan) {
     let key_state = &bucket.keys[key];
     let done = match dice {
         // Never for the first time: an upload whose event is still on its way would be taken for replaced.
-        0 if plan.suspends && bucket.versioning != Versioning::Never => {
+        0 if bucket.versioning != Versioning::Never => {
             bucket.versioning = match bucket.versioning {
                 Versioning::Suspended => Versioning::Enabled,
                 _ => Versioning::Suspended,

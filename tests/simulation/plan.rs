@@ -23,8 +23,6 @@ pub struct Plan {
     /// Some notifications never come, and a last backfill mends that.
     pub lossy: bool,
     pub tags: bool,
-    /// Versioning is switched on and off meanwhile.
-    pub suspends: bool,
     /// Of each bucket.
     pub transports: Vec<Transport>,
 }
@@ -36,12 +34,9 @@ impl Plan {
         let chance = &mut world.chance;
         let mendings = [0, 0, 0, 1, 2][chance.usize(0..5)];
         let lossy = chance.u32(0..4) == 0;
-        // A backfill cannot yet tell one null version from the next.
-        let suspends = mendings == 0 && !lossy;
         let mut transports = Vec::new();
         for name in &["pictures", "archive"][..chance.usize(1..=2)] {
-            let versioning = [Versioning::Never, Versioning::Enabled, Versioning::Suspended]
-                [chance.usize(0..2 + usize::from(suspends))];
+            let versioning = [Versioning::Never, Versioning::Enabled, Versioning::Suspended][chance.usize(0..3)];
             let sequencers = match chance.u32(0..6) {
                 0 => Sequencers::Constant,
                 1 => Sequencers::Absent,
@@ -54,7 +49,6 @@ impl Plan {
         world.tables.skew = [0, 5, 700_000][chance.usize(0..3)];
         world.trouble = ([0, 4, 12, 35][chance.usize(0..4)], chance.u32(1..25));
         Plan {
-            suspends,
             acts: chance.u32(2..14),
             haste: chance.u32(1..4),
             hunger: chance.u32(1..6),
