@@ -1,8 +1,9 @@
 //! Compose's stack, SAM and the zip as AWS would get it: from an upload to the row in Cassandra.
 
+mod web;
+
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{Read, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Stdio};
@@ -19,6 +20,7 @@ use spotter::record::Record;
 use spotter::records::Records;
 use spotter::records::cassandra::{Cassandra, CassandraConfig};
 
+use self::web::Web;
 use crate::cloud::{BUCKET, Cloud, fixture, sample, samples};
 use crate::harness::stack::{Stack, stack};
 use crate::harness::{Part, needs, on_runtime, root};
@@ -34,6 +36,7 @@ pub fn trials() -> Vec<Trial> {
     vec![
         needs("stack::an_upload_is_recorded_by_the_function_both_ways", stack(), uploads),
         needs("stack::sam_local_invoke_answers_every_fixture", stack(), |stack| on_runtime(every_fixture(stack))),
+        needs("stack::a_layer_has_the_model", stack(), layered),
         needs("stack::sam_local_start_lambda_answers_the_aws_cli", stack(), start_lambda),
         needs("stack::the_template_is_deployed_and_works", stack(), deployed),
     ]
@@ -111,7 +114,7 @@ async fn every_fixture(stack: Part<Stack>) -> Result<(), Failed> {
         let encoded = name == "eventbridge-encoded.json";
         here.read_keys_as(if encoded { EventBridgeKeys::Encoded } else { EventBridgeKeys::Plain })?;
         let expected = here.answer(&fixture(&name)?).await?;
-        let answer = invoke(stack, &name, encoded)?;
+        let answer = invoke(stack, &format!("events/{name}"), &options(encoded)?)?;
         match &expected.body {
             _ if MADE_UP_VERSIONS.contains(&name.as_str()) => {
                 assert!(answer.to_string().contains("InvalidArgument"), "{name}: {answer}")
@@ -157,21 +160,45 @@ fn built(stack: &Stack) -> Result<(), String> {
     BUILT.get_or_init(|| stack.run("sam", ["build"]).map(drop)).clone()
 }
 
-fn invoke(stack: &Stack, name: &str, encoded: bool) -> Result<Value, Failed> {
-    let event = format!("events/{name}");
-    let mut command = stack.command("sam");
-    command.args(["local", "invoke", FUNCTION, "--config-env", "local", "--event", &event]);
-    command.args(["--docker-network", &stack.network()]);
-    if encoded {
-        let variables = Path::new(env!("CARGO_TARGET_TMPDIR")).join("sam-env.json");
-        let plain = fs::read_to_string(root().join("localstack/sam-env.json"))?;
-        fs::write(&variables, plain.replace("\"plain\"", "\"encoded\""))?;
-        command.arg("--env-vars").arg(variables);
+/// What a fixture is invoked with, beside the settings of samconfig.toml.
+fn options(encoded: bool) -> Result<Vec<String>, Failed> {
+    if !encoded {
+        return Ok(Vec::new());
     }
+    let variables = Path::new(env!("CARGO_TARGET_TMPDIR")).join("sam-env.json");
+    let plain = fs::read_to_string(root().join("localstack/sam-env.json"))?;
+    fs::write(&variables, plain.replace("\"plain\"", "\"encoded\""))?;
+    Ok(vec!["--env-vars".into(), variables.display().to_string()])
+}
+
+fn invoke(stack: &Stack, event: &str, options: &[String]) -> Result<Value, Failed> {
+    let mut command = stack.command("sam");
+    command.args(["local", "invoke", FUNCTION, "--config-env", "local", "--event", event]);
+    command.args(["--docker-network", &stack.network()]).args(options);
     let output = command.stdin(Stdio::null()).output()?;
     let stdout = String::from_utf8_lossy(&output.stdout);
     let answer = stdout.lines().rev().find_map(|line| serde_json::from_str(line).ok());
     answer.ok_or_else(|| format!("{event}: {stdout}{}", String::from_utf8_lossy(&output.stderr)).into())
+}
+
+/// The template's `ModelLayer`, in the container that SAM CLI builds of layers. LocalStack has none, so this one lies where
+/// SAM CLI keeps those that it has downloaded: `name-version-hash`, the hash being of the ARN.
+fn layered(stack: Part<Stack>) -> Result<(), Failed> {
+    let stack = stack.get()?;
+    built(stack)?;
+    let arn = "arn:aws:lambda:us-east-1:000000000000:layer:nine:1";
+    let cache = tempfile::TempDir::new()?;
+    let layer = cache.path().join(format!("nine-1-{}", &sha256(arn)[..10]));
+    model_nine(&layer.join("model"))?;
+    upload(stack, "1.png", "s3://pictures/layer.png")?;
+    let event = cache.path().join("event.json");
+    fs::write(&event, ask(stack, &["event", "s3://pictures/layer.png", "--as", "s3"])?)?;
+    let parameters = format!("Cassandra=cassandra:9042 EndpointUrl=http://localstack:4566 ModelLayer={arn}");
+    let cached = cache.path().display().to_string();
+    let options = ["--layer-cache-basedir".into(), cached, "--parameter-overrides".into(), parameters];
+    let answer = invoke(stack, &event.display().to_string(), &options)?;
+    assert_eq!(answer, serde_json::json!({ "objects": 1 }));
+    is_recorded_by("digits/9", stack, "s3://pictures/layer.png", "1")
 }
 
 /// Confidences may differ in their last digit: these are two builds, for two kinds of processor.
@@ -294,15 +321,26 @@ fn deployed(stack: Part<Stack>) -> Result<(), Failed> {
 
 /// The digit reader in a bucket, as another version of it; the template's `Model` for it.
 fn model_in(stack: &Stack, place: &str) -> Result<String, Failed> {
-    let manifest = fs::read_to_string(root().join("model/digits/manifest.toml"))?;
     let folder = tempfile::TempDir::new()?;
+    let manifest = model_nine(folder.path())?;
+    stack.run("aws", ["s3", "cp", "--recursive", "--only-show-errors", &folder.path().display().to_string(), place])?;
+    Ok(format!("{place}#sha256={}", sha256(&manifest)))
+}
+
+/// The digit reader as version 9 of it; its manifest.
+fn model_nine(folder: &Path) -> Result<String, Failed> {
+    fs::create_dir_all(folder)?;
+    let manifest = fs::read_to_string(root().join("model/digits/manifest.toml"))?;
     let nine: Vec<&str> =
         manifest.lines().map(|line| if line.starts_with("version") { "version = 9" } else { line }).collect();
-    fs::write(folder.path().join("manifest.toml"), nine.join("\n"))?;
-    fs::copy(root().join("model/digits/model.onnx"), folder.path().join("model.onnx"))?;
-    stack.run("aws", ["s3", "cp", "--recursive", "--only-show-errors", &folder.path().display().to_string(), place])?;
-    let digest: String = Sha256::digest(nine.join("\n")).iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(format!("{place}#sha256={digest}"))
+    let nine = nine.join("\n");
+    fs::write(folder.join("manifest.toml"), &nine)?;
+    fs::copy(root().join("model/digits/model.onnx"), folder.join("model.onnx"))?;
+    Ok(nine)
+}
+
+fn sha256(text: &str) -> String {
+    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn output_of(stack: &Stack, name: &str, output: &str) -> Result<String, String> {
@@ -366,65 +404,4 @@ fn page_answers(stack: &Stack, name: &str, bucket: &str, key: &str) -> Result<()
     let put = browser.send("PUT", &format!("/{way}"), &picture)?;
     assert_eq!(put.status, 200, "{}", put.body);
     is_recorded(stack, &format!("s3://{bucket}/drawn/8 ü.bmp"), "8")
-}
-
-/// A site of LocalStack's by its name, which no name server here knows.
-#[derive(Clone)]
-struct Web<'a> {
-    stack: &'a Stack,
-    host: &'a str,
-    headers: Vec<(String, String)>,
-}
-
-struct Response {
-    status: u16,
-    headers: Vec<(String, String)>,
-    body: String,
-}
-
-impl Web<'_> {
-    fn with(&self, name: &str, value: &str) -> Self {
-        let mut changed = self.clone();
-        changed.headers.retain(|(known, _)| known != name);
-        changed.headers.push((name.to_owned(), value.to_owned()));
-        changed
-    }
-
-    fn get(&self, way: &str) -> Result<Response, Failed> {
-        self.send("GET", way, &[])
-    }
-
-    fn post(&self, way: &str, body: &Value) -> Result<Response, Failed> {
-        self.send("POST", way, body.to_string().as_bytes())
-    }
-
-    /// By HTTP/1.0, in which an answer ends with its connection.
-    fn send(&self, method: &str, way: &str, body: &[u8]) -> Result<Response, Failed> {
-        let mut stream = TcpStream::connect(self.stack.endpoint.trim_start_matches("http://"))?;
-        let mut request =
-            format!("{method} {way} HTTP/1.0\r\nHost: {}\r\nContent-Length: {}\r\n", self.host, body.len());
-        for (name, value) in &self.headers {
-            write!(request, "{name}: {value}\r\n")?;
-        }
-        stream.write_all(&[format!("{request}\r\n").as_bytes(), body].concat())?;
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer)?;
-        let answer = String::from_utf8(answer)?;
-        let (head, body) = answer.split_once("\r\n\r\n").ok_or("no answer")?;
-        let mut lines = head.lines();
-        let status = lines.next().and_then(|line| line.split(' ').nth(1)).ok_or("no status")?.parse()?;
-        let headers = lines.filter_map(|line| line.split_once(": "));
-        let headers = headers.map(|(name, value)| (name.to_lowercase(), value.to_owned())).collect();
-        Ok(Response { status, headers, body: body.to_owned() })
-    }
-}
-
-impl Response {
-    fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
-    }
-
-    fn json(&self) -> Result<Value, Failed> {
-        serde_json::from_str(&self.body).map_err(|error| format!("{error}: {}", self.body).into())
-    }
 }

@@ -277,9 +277,10 @@ def several(digits: np.ndarray, rng: np.random.Generator) -> np.ndarray:
             glyph = stroked(handwritten(digits[rng.integers(len(digits))], rng), rng, width)
         else:
             glyph = printed(string.digits[rng.integers(10)], rng)
-        # A font may lack it, and thin ink may have no skeleton.
-        if glyph is None or not (columns := np.flatnonzero(glyph.max(0) > 0.2)).size:
+        # A font may lack it, and thin ink may have no skeleton, or that of a speck.
+        if glyph is None or np.flatnonzero(glyph.max(1) > 0.2).size < SIDE // 3:
             continue
+        columns = np.flatnonzero(glyph.max(0) > 0.2)
         between = np.zeros((SIDE, gap if row.size else 0), np.float32)
         row = np.concatenate([row, between, glyph[:, columns[0] : columns[-1] + 1]], 1)
         left -= 1

@@ -21,6 +21,8 @@ const APART_IF_NARROW: f32 = 0.2;
 const APART_IF_STACKED: f32 = 0.5;
 /// Least height and ink of another character, as shares of the main one's.
 const COMPARABLE: (f32, f32) = (0.6, 0.2);
+/// A character that the picture's edge cuts touches it with its strokes only: this share of its longer side at most.
+const CUT: f32 = 0.34;
 /// Height of a 1 beside another character, by that one's height, at most.
 const HIGHEST_ONE: f32 = 1.4;
 /// In pictures with a shorter side, what spans them may be the character.
@@ -60,7 +62,29 @@ pub(super) fn character(found: &Blobs, width: usize, height: usize) -> Option<Ch
         area = area.union(blobs[part].area);
         chosen.push(part);
     }
-    Some(Choice { blobs: chosen, several: !others.is_empty() })
+    let several =
+        !others.is_empty() || (width.min(height) >= SMALL && has_neighbour_cut_off(found, main, width, height));
+    Some(Choice { blobs: chosen, several })
+}
+
+/// Whether the picture's edge cuts another character. What it cuts may as well be a shadow, a finger or a line: those are
+/// solid or slender, or lie along the edge.
+fn has_neighbour_cut_off(found: &Blobs, main: usize, width: usize, height: usize) -> bool {
+    let is_like_one = |blob: &Blob| {
+        let (across, down) = (blob.area.width(), blob.area.height());
+        let slender = across.max(down) >= across.min(down) * SLENDER;
+        !slender && blob.pixels * 5 < across * down * 3 && is_another(blob, &found.blobs[main])
+    };
+    let cut = |at: usize| {
+        let runs = found.runs.iter().filter(|run| run.blob == at);
+        let touching = runs.map(|run| match run.y == 0 || run.y + 1 == height {
+            true => run.right - run.left,
+            false => usize::from(run.left == 0) + usize::from(run.right == width),
+        });
+        touching.sum::<usize>() as f32 <= found.blobs[at].area.longer_side() as f32 * CUT
+    };
+    let blobs = found.blobs.iter().enumerate().filter(|&(at, blob)| at != main && at_edge(blob, width, height));
+    blobs.filter(|(_, blob)| is_like_one(blob)).any(|(at, _)| cut(at))
 }
 
 /// 1 in the middle, a half in the corners.

@@ -277,6 +277,10 @@ fn characters_side_by_side_are_several_and_one_in_pieces_is_one() {
     let both = under(&one, |x, y| other.pixels[y * 300 + x]);
     assert!(prepare(&both, &INK, 28, 28).several);
     assert!(!prepare(&one, &INK, 28, 28).several);
+    let cut = drawn(300, 100.0, 225.0, 105.0, 10, 240);
+    assert!(prepare(&under(&one, |x, y| cut.pixels[y * 300 + x]), &INK, 28, 28).several, "the edge cuts the other one");
+    let shadow = under(&one, |x, y| if x > 240 && y > 60 { 20 } else { 240 });
+    assert!(!prepare(&shadow, &INK, 28, 28).several, "a shadow at the edge");
     let mut broken = drawn(200, 100.0, 60.0, 50.0, 10, 240);
     broken.pixels[90 * 200..94 * 200].fill(240);
     assert!(!prepare(&broken, &INK, 28, 28).several, "a gap in a stroke");
