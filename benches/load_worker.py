@@ -15,13 +15,14 @@ import sys
 import time
 
 from notifications import CREATED, notification
-from stack import SAMPLES, Stack
+from stack import SAMPLES, Stack, client
 
 OBJECTS, FEEDERS, BACKLOG, LINES = 200, 2, 5_000, 20
 
 
 def feed(stack: Stack, until: float, first: int, sent: multiprocessing.Queue) -> None:
     """Ten a request. Each feeder tells of objects of its own, so that a sequencer is one object's once."""
+    stack.sqs = client("sqs")  # a fork shares the other one's connections
     bodies = [path.read_bytes() for path in sorted(SAMPLES.glob("*.png"))]
     chance, count = random.Random(first), 0
     tags = [hashlib.md5(body).hexdigest() for body in bodies]
