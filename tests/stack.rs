@@ -181,22 +181,29 @@ fn invoke(stack: &Stack, event: &str, options: &[String]) -> Result<Value, Faile
     answer.ok_or_else(|| format!("{event}: {stdout}{}", String::from_utf8_lossy(&output.stderr)).into())
 }
 
-/// The template's `ModelLayer`, in the container that SAM CLI builds of layers. LocalStack has none, so this one lies where
-/// SAM CLI keeps those that it has downloaded: `name-version-hash`, the hash being of the ARN.
+/// A layer has the model, in the container that SAM CLI builds of both. It leaves out layers that hang on a parameter, so the
+/// template names this one; and LocalStack has none, so it lies where SAM CLI keeps those that it has downloaded
+/// (`name-version-hash`, the hash being of the ARN).
 fn layered(stack: Part<Stack>) -> Result<(), Failed> {
     let stack = stack.get()?;
     built(stack)?;
     let arn = "arn:aws:lambda:us-east-1:000000000000:layer:nine:1";
     let cache = tempfile::TempDir::new()?;
-    let layer = cache.path().join(format!("nine-1-{}", &sha256(arn)[..10]));
-    model_nine(&layer.join("model"))?;
+    model_nine(&cache.path().join(format!("nine-1-{}", &sha256(arn)[..10])).join("model"))?;
+    let template = fs::read_to_string(root().join(".aws-sam/build/template.yaml"))?;
+    let by_parameter = |condition, parameter| {
+        format!("      - Fn::If:\n        - {condition}\n        - Ref: {parameter}\n        - Ref: AWS::NoValue\n")
+    };
+    let named = template.replace(&by_parameter("HasModelLayer", "ModelLayer"), &format!("      - {arn}\n"));
+    assert_ne!(named, template, "the template has its layers otherwise");
+    let layered = ".aws-sam/build/layered.yaml";
+    fs::write(root().join(layered), named.replace(&by_parameter("HasLayer", "CassandraCaLayer"), ""))?;
     upload(stack, "1.png", "s3://pictures/layer.png")?;
-    let event = cache.path().join("event.json");
+    let event = cache.path().join("event.json").display().to_string();
     fs::write(&event, ask(stack, &["event", "s3://pictures/layer.png", "--as", "s3"])?)?;
-    let parameters = format!("Cassandra=cassandra:9042 EndpointUrl=http://localstack:4566 ModelLayer={arn}");
-    let cached = cache.path().display().to_string();
-    let options = ["--layer-cache-basedir".into(), cached, "--parameter-overrides".into(), parameters];
-    let answer = invoke(stack, &event.display().to_string(), &options)?;
+    let settings = root().join("samconfig.toml").display().to_string();
+    let options = ["--template", layered, "--config-file", &settings, "--layer-cache-basedir"].map(str::to_owned);
+    let answer = invoke(stack, &event, &[&options[..], &[cache.path().display().to_string()]].concat())?;
     assert_eq!(answer, serde_json::json!({ "objects": 1 }));
     is_recorded_by("digits/9", stack, "s3://pictures/layer.png", "1")
 }

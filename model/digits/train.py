@@ -297,6 +297,7 @@ def main() -> None:
     parser.add_argument("--prepared", type=pathlib.Path, nargs="*", default=[], help="by `spotter model prepare`")
     parser.add_argument("--held-out", type=pathlib.Path, help="the same, of pictures that do not train")
     parser.add_argument("--all", action="store_true", help="hold out none of MNIST's 60,000, once the recipe is chosen")
+    parser.add_argument("--temperature", type=float, help="instead of the fitted one; with --all that of the chosen recipe")
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("build"))
     parser.add_argument("--width", choices=WIDTHS, default="large")
     parser.add_argument("--epochs", type=int, default=60)
@@ -330,7 +331,7 @@ def main() -> None:
     averaged = train(network, images, labels, len(images) - mnist, args, report)
     held_logits = logits_of(averaged, torch.cat([held_images, drawn]))
     held_truth = torch.cat([held_labels, drawn_labels])
-    temperature = fitted_temperature(held_logits, held_truth)
+    temperature = args.temperature or fitted_temperature(held_logits, held_truth)
     final = folded(averaged, temperature)
     results = {
         "width": args.width,

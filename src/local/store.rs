@@ -114,8 +114,10 @@ pub enum StoreError {
     InUse(PathBuf),
     #[error("the folder {} has layout {found}, and this version reads {LAYOUT}", dir.display())]
     Layout { dir: PathBuf, found: i64 },
-    #[error("the disk of {} is full", .0.display())]
+    #[error("the disk of {} is full; free some space, then try again", .0.display())]
     Full(PathBuf),
+    #[error("{} cannot be written: {source}; change that, or name another folder with --data", path.display())]
+    ReadOnly { path: PathBuf, source: io::Error },
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: io::Error },
     #[error("{}: {source}", dir.display())]
@@ -256,6 +258,9 @@ fn io_error(path: &Path, source: io::Error) -> StoreError {
     match source.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             StoreError::Full(path.parent().unwrap_or(path).to_path_buf())
+        }
+        io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
+            StoreError::ReadOnly { path: path.to_path_buf(), source }
         }
         _ => StoreError::Io { path: path.to_path_buf(), source },
     }

@@ -27,6 +27,7 @@ impl From<StoreError> for S3Error {
             StoreError::Full(_) => S3ErrorCode::Custom("InsufficientStorage".into()),
             StoreError::InUse(_)
             | StoreError::Layout { .. }
+            | StoreError::ReadOnly { .. }
             | StoreError::Io { .. }
             | StoreError::Database { .. }
             | StoreError::Corrupt(_) => S3ErrorCode::InternalError,

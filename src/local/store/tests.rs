@@ -288,7 +288,10 @@ fn a_full_disk_is_named() {
     let full = io::Error::from(io::ErrorKind::StorageFull);
     let error = io_error(Path::new("/data/tmp/1"), full);
     assert!(matches!(&error, StoreError::Full(folder) if folder == Path::new("/data/tmp")));
-    assert_eq!(error.to_string(), "the disk of /data/tmp is full");
+    assert_eq!(error.to_string(), "the disk of /data/tmp is full; free some space, then try again");
+    let error = io_error(Path::new("/data/lock"), io::ErrorKind::ReadOnlyFilesystem.into());
+    let said = "/data/lock cannot be written: read-only filesystem or storage medium; change that, or name another folder with --data";
+    assert_eq!(error.to_string(), said);
 }
 
 /// SQLite's own way of being full: no page more may be added.
