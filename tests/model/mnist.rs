@@ -16,7 +16,7 @@ const PICTURES: usize = 10_000;
 const DIGITS: usize = 10;
 const THREADS: usize = 2;
 /// Right of the 10,000: the figure that the project promises.
-const LEAST_RIGHT: usize = 9_960;
+const LEAST_RIGHT: usize = 9_965;
 /// 0.05 points: pictures that are like MNIST's come through unharmed.
 const LARGEST_LOSS: usize = 5;
 
