@@ -240,7 +240,7 @@ mod tests {
         assert_eq!(input.shape.as_ref().unwrap()[1..], [Side::Fixed(1), Side::Fixed(28), Side::Fixed(28)]);
         assert_eq!(graph.outputs().len(), 1);
         assert!(graph.opset().is_some_and(|opset| opset > 8) && graph.external_files().is_empty());
-        assert!(graph.operators()["Conv"] > 1 && graph.last_operator() == Some("Gemm"), "{:?}", graph.last_operator());
+        assert!(graph.operators()["Conv"] > 1 && graph.last_operator() == Some("Div"), "{:?}", graph.last_operator());
     }
 
     #[test]
