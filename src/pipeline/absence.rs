@@ -22,8 +22,10 @@ impl Pipeline {
     async fn look_for(&self, event: &ObjectEvent, way: &mut Way) -> Result<Outcome, Outcome> {
         let (bucket, key) = (event.bucket.clone(), event.key.clone());
         way.doing = "reading what is known of it";
-        let newest = records::newest(&*self.records, &bucket, &key).await.map_err(|error| way.unrecorded(&error))?;
-        let Some(newest) = newest else { return Ok(Outcome::Ignored("not known to be there")) };
+        let latest = records::latest(&*self.records, &bucket, &key).await.map_err(|error| way.unrecorded(&error))?;
+        let (Some(newest), Some(place)) = (latest.standing, latest.place) else {
+            return Ok(Outcome::Ignored("not known to be there"));
+        };
         // Perhaps by an attempt before this one, of which nobody could be told. It is the same row.
         if newest.status == Status::Deleted {
             return Ok(self.write(newest, way).await);
@@ -39,6 +41,6 @@ impl Pipeline {
             Err(FetchError::Unaddressable(_)) => return Ok(Outcome::Ignored("it cannot be asked for")),
             Err(error) => return Err(way.refused(&error)),
         };
-        Ok(self.write(record::of_absence(event, &newest, marker), way).await)
+        Ok(self.write(record::of_absence(event, &place, marker), way).await)
     }
 }

@@ -113,11 +113,11 @@ pub fn of_removal(event: &ObjectEvent) -> Record {
     Record { size: None, ..record(&subject, String::new(), verdict) }
 }
 
-/// The object was looked for and is gone, which no event has said, while `newest` was the newest row that stood. Its
-/// place is just after that row, whenever the object was looked for: so it is the same row each time, and whatever
+/// The object was looked for and is gone, which no event has said, while `newest` was the place of its newest change. Its
+/// own is just after that, whenever the object was looked for: so it is the same row each time, and whatever
 /// came later outranks it. `marker` is the delete marker that was found; whoever removes it undeletes.
-pub fn of_absence(event: &ObjectEvent, newest: &Record, marker: Option<String>) -> Record {
-    let Order { seq, event_time, .. } = newest.order.clone();
+pub fn of_absence(event: &ObjectEvent, newest: &Order, marker: Option<String>) -> Record {
+    let Order { seq, event_time, .. } = newest.clone();
     // No version is the least one: an upload in the same millisecond stands above.
     let version = marker.clone().unwrap_or_default();
     let event = ObjectEvent { change: Change::Deleted, version_id: marker, ..event.clone() };
