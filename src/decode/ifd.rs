@@ -46,17 +46,22 @@ pub(super) fn first(bytes: &[u8]) -> Result<Directory, Rejection> {
         Some(b"MM") => false,
         _ => return Err(Rejection::broken("TIFF without a byte order")),
     };
-    read(&Words { bytes, little_endian })
-        .ok_or_else(|| Rejection::broken(format!("TIFF ends at byte {}, before its directory does", bytes.len())))
+    read(&Words { bytes, little_endian }).unwrap_or_else(|| {
+        Err(Rejection::broken(format!("TIFF ends at byte {}, before its directory does", bytes.len())))
+    })
 }
 
-fn read(words: &Words) -> Option<Directory> {
+/// `None` where the file ends.
+fn read(words: &Words) -> Option<Result<Directory, Rejection>> {
     let big = words.read(2, 2)? == 43;
     let (offset, count_size, entry_size) = if big { (words.read(8, 8)?, 8, 20) } else { (words.read(4, 4)?, 2, 12) };
     let count = words.read(offset, count_size)?;
+    if count > ENTRIES {
+        return Some(Err(Rejection::broken(format!("TIFF with more than {ENTRIES} entries in its directory"))));
+    }
     let start = offset.checked_add(count_size as u64)?;
     let mut entries = Vec::new();
-    for i in 0..count.min(ENTRIES) {
+    for i in 0..count {
         let at = start.checked_add(i * entry_size)?;
         entries.push(Entry {
             tag: words.read(at, 2)? as u16,
@@ -65,7 +70,7 @@ fn read(words: &Words) -> Option<Directory> {
             value_at: usize::try_from(at + if big { 12 } else { 8 }).ok()?,
         });
     }
-    Some(Directory { little_endian: words.little_endian, entries })
+    Some(Ok(Directory { little_endian: words.little_endian, entries }))
 }
 
 impl Directory {
