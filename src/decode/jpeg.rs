@@ -10,21 +10,21 @@ use super::canvas::Canvas;
 use super::jpeg_markers::{self, Structure};
 use super::{Channels, Rejection, colour, orientation};
 
-const END_OF_IMAGE: &[u8] = &[0xff, 0xd9];
-/// Put in place of the last marker of a sequential picture, at which the decoder would read endless zeros where a scan
-/// ends early. Sixteen bytes of ones, stuffed: a code of ones is none (T.81, annex C), and the decoder reads eight bytes
-/// ahead, which may not be missing.
-const NO_CODE: [[u8; 2]; 16] = [[0xff, 0]; 16];
+/// Coefficients that all scans may go over, by the limit of pixels: libjpeg's scans are 5 to 9 of each pixel (of CMYK 15),
+/// mozjpeg's 11 at most. A decoder takes some nanoseconds for one, whether or not there are data for it.
+const COEFFICIENTS_PER_PIXEL: u64 = 16;
 
 pub(super) fn decode(bytes: &[u8], budget: &Budget) -> Result<Canvas, Rejection> {
     let structure = jpeg_markers::read(bytes)?;
     let (width, height) = (structure.width, structure.height);
     budget.check_size("JPEG", width, height)?;
-    pixels(&structure, budget).map_err(|rejection| rejection.of(width, height))
+    check_work(&structure, budget)
+        .and_then(|()| pixels(&structure, budget))
+        .map_err(|rejection| rejection.of(width, height))
 }
 
 fn pixels(structure: &Structure, budget: &Budget) -> Result<Canvas, Rejection> {
-    let bytes = structure.clean(if structure.progressive { END_OF_IMAGE } else { NO_CODE.as_flattened() });
+    let bytes = structure.clean();
     let mut decoder = decoder(&bytes)?;
     let input = decoder.input_colorspace().ok_or_else(|| Rejection::broken("JPEG without a colour space"))?;
     let output = output(input, structure, budget.channels)?;
@@ -66,7 +66,7 @@ fn decoder(bytes: &[u8]) -> Result<JpegDecoder<ZCursor<&[u8]>>, Rejection> {
 
 /// The samples of a sequential picture as they are stored, interleaved, without a conversion of colours.
 pub(super) fn stored_samples(structure: &Structure) -> Result<Vec<u8>, Rejection> {
-    let bytes = structure.clean(NO_CODE.as_flattened());
+    let bytes = structure.clean();
     let mut decoder = decoder(&bytes)?;
     let input = decoder.input_colorspace().ok_or_else(|| Rejection::broken("JPEG without a colour space"))?;
     decoder.set_options(options().jpeg_set_out_colorspace(input));
@@ -85,6 +85,19 @@ fn output(input: ColorSpace, structure: &Structure, channels: Channels) -> Resul
         (ColorSpace::CMYK, _) => Ok(ColorSpace::CMYK),
         _ => Err(Rejection::unsupported("JPEG with an unusual colour space; upload as RGB or grey")),
     }
+}
+
+/// A scan of a few bytes may go over all pixels.
+fn check_work(structure: &Structure, budget: &Budget) -> Result<(), Rejection> {
+    let limit = COEFFICIENTS_PER_PIXEL.saturating_mul(budget.pixels());
+    if !structure.progressive || structure.coefficients <= limit {
+        return Ok(());
+    }
+    Err(Rejection::too_large(format!(
+        "progressive JPEG with {} million coefficients in its scans, and the limit is {}; save it as baseline, or smaller",
+        megapixels(structure.coefficients),
+        limit as f64 / 1e6
+    )))
 }
 
 /// Where not all components come in one scan, the decoder holds every coefficient (two bytes) beside the output.

@@ -15,8 +15,27 @@ const METADATA: usize = 4_000_000;
 /// Of all tables together: 64 scans with all tables anew are a third of it. A decoder takes a microsecond for 18 bytes.
 const TABLES: usize = 500_000;
 
+/// Coefficients that a block counts for in each scan: fewer take a decoder as long.
+const LEAST: u64 = 16;
+
 /// Some writers leave so many bytes between segments.
 const STRAY: usize = 3;
+
+const END_OF_IMAGE: &[u8] = &[0xff, 0xd9];
+
+/// What a decoder is shown where the data of a scan end, since it would read endless zeros there: ones, stuffed. A code of
+/// ones is none (T.81, annex C).
+const NO_CODE: [[u8; 2]; 16] = [[0xff, 0]; 16];
+
+/// Of these, as many as the decoder reads ahead, which may not be missing.
+const AHEAD: usize = 8;
+
+/// Behind that, for bits that are no code's: a segment (JPG0, reserved) that the decoder passes over between scans, and
+/// cannot take for data. At the end of a restart interval it takes no other marker than those it knows.
+const NO_BITS: &[u8] = &[0xff, 0xf0, 0, 2];
+
+/// Fewer zeros than the decoder reads ahead, and more than a code and its bits have.
+const NO_DATA: &[u8] = &[0; 3];
 
 #[derive(Debug)]
 pub(super) struct Structure<'a> {
@@ -30,6 +49,8 @@ pub(super) struct Structure<'a> {
     /// From an Adobe segment: samples of CMYK are stored inverted.
     pub(super) adobe: bool,
     pub(super) exif: Option<&'a [u8]>,
+    /// That a decoder goes over in all scans: those of a scan's band in each block of its components.
+    pub(super) coefficients: u64,
     /// What decoding needs, marker and all: frame, tables, scans.
     parts: Vec<&'a [u8]>,
 }
@@ -39,6 +60,8 @@ struct Reading<'a> {
     frame: Option<Frame>,
     scans: usize,
     first_scan: usize,
+    coefficients: u64,
+    restarts: bool,
     metadata: usize,
     tables: usize,
     adobe: bool,
@@ -50,6 +73,7 @@ struct Frame {
     width: u32,
     height: u32,
     progressive: bool,
+    ids: Vec<u8>,
     sampling: Vec<(u8, u8)>,
 }
 
@@ -79,7 +103,7 @@ fn walk<'a>(bytes: &'a [u8], reading: &mut Reading<'a>) -> Result<(), Rejection>
             continue;
         }
         match scan.take() {
-            Some(from) => reading.parts.push(&bytes[from..at]),
+            Some(from) => reading.data(&bytes[from..at]),
             None if at > from + STRAY && bytes[from..at].iter().any(|&byte| byte != 0xff) => {
                 return Err(Rejection::broken(format!("JPEG with {} stray bytes at byte {from}", at - from)));
             }
@@ -126,7 +150,7 @@ impl<'a> Reading<'a> {
             0xc9..=0xcb | 0xcd..=0xcf => {
                 return Err(Rejection::unsupported("JPEG with arithmetic coding; upload as ordinary JPEG"));
             }
-            0xda => self.scan(body)?,
+            0xda => self.scan(segment)?,
             0xc4 | 0xdb | 0xdd => self.tables(segment)?,
             0xdc => return Err(Rejection::unsupported("JPEG whose height comes later (DNL); upload as ordinary JPEG")),
             0xe0..=0xef | 0xfe => self.metadata(marker, body)?,
@@ -142,6 +166,9 @@ impl<'a> Reading<'a> {
 
     fn tables(&mut self, segment: &[u8]) -> Result<(), Rejection> {
         self.tables += segment.len();
+        if let [_, 0xdd, _, _, interval @ ..] = segment {
+            self.restarts = interval != [0, 0];
+        }
         if self.tables > TABLES {
             return Err(Rejection::broken(format!("JPEG with more than {} kB of tables", TABLES / 1_000)));
         }
@@ -158,7 +185,7 @@ impl<'a> Reading<'a> {
         if *precision != 8 {
             return Err(Rejection::unsupported(format!("JPEG with {precision} bits a sample; upload with 8 bits")));
         }
-        let sampling: Vec<_> = rest.chunks_exact(3).map(|c| (c[1] >> 4, c[1] & 15)).collect();
+        let (ids, sampling): (Vec<_>, Vec<_>) = rest.chunks_exact(3).map(|c| (c[0], (c[1] >> 4, c[1] & 15))).unzip();
         if sampling.len() != usize::from(*components)
             || sampling.iter().any(|&(h, v)| h == 0 || v == 0 || h > 4 || v > 4)
         {
@@ -168,24 +195,49 @@ impl<'a> Reading<'a> {
             return Err(Rejection::unsupported(format!("JPEG with {components} components; upload as RGB or grey")));
         }
         let (width, height) = (u16::from_be_bytes([*w1, *w0]).into(), u16::from_be_bytes([*h1, *h0]).into());
-        self.frame = Some(Frame { width, height, progressive, sampling });
+        self.frame = Some(Frame { width, height, progressive, ids, sampling });
         Ok(())
     }
 
-    fn scan(&mut self, body: &[u8]) -> Result<(), Rejection> {
+    fn scan(&mut self, segment: &'a [u8]) -> Result<(), Rejection> {
         let Some(frame) = &self.frame else {
             return Err(Rejection::broken("JPEG with a scan before its frame"));
         };
+        let wrong = || Rejection::broken("JPEG with a wrong scan header");
+        let (&count, rest) = segment[4..].split_first().ok_or_else(wrong)?;
+        let Some((ids, &[first, last, bits])) = rest.split_at_checked(2 * usize::from(count)) else {
+            return Err(wrong());
+        };
         self.scans += 1;
         if self.scans == 1 {
-            self.first_scan = body.first().copied().unwrap_or_default().into();
+            self.first_scan = count.into();
         }
         // Sequential scans bring each component once; progressive ones refine.
         let most = if frame.progressive { SCANS } else { frame.sampling.len() };
         if self.scans > most {
             return Err(Rejection::broken(format!("JPEG with more than {most} scans")));
         }
+        let blocks = frame.blocks(ids.iter().step_by(2).copied());
+        self.coefficients += blocks * LEAST.max(1 + u64::from(last.saturating_sub(first)));
+        if frame.progressive && self.scans == 1 {
+            // T.81, G.1.1.1.1.
+            if first != 0 || bits >> 4 != 0 {
+                return Err(Rejection::broken("JPEG whose first scan is not of DC coefficients"));
+            }
+            // The decoder must read the marker behind the first scan ahead. So it is shown one more before, whose coefficients
+            // are all written anew by that one.
+            self.parts.extend([segment, NO_DATA]);
+        }
         Ok(())
+    }
+
+    /// The data of a scan.
+    fn data(&mut self, data: &'a [u8]) {
+        self.parts.push(data);
+        if self.frame.as_ref().is_some_and(|frame| frame.progressive) {
+            self.parts.push(NO_CODE[..AHEAD].as_flattened());
+            self.parts.extend((!self.restarts).then_some(NO_BITS));
+        }
     }
 
     fn metadata(&mut self, marker: u8, body: &'a [u8]) -> Result<(), Rejection> {
@@ -205,20 +257,37 @@ impl<'a> Reading<'a> {
     }
 
     fn finish(self) -> Result<Structure<'a>, Rejection> {
-        let Some(Frame { width, height, progressive, sampling }) = self.frame else {
+        let Some(Frame { width, height, progressive, sampling, .. }) = self.frame else {
             return Err(Rejection::broken("JPEG without a picture"));
         };
         if self.scans == 0 {
             return Err(Rejection::broken("JPEG without a picture").of(width, height));
         }
-        let Reading { first_scan, adobe, exif, parts, .. } = self;
-        Ok(Structure { width, height, progressive, sampling, first_scan, adobe, exif, parts })
+        let Reading { first_scan, coefficients, adobe, exif, parts, .. } = self;
+        Ok(Structure { width, height, progressive, sampling, first_scan, adobe, exif, coefficients, parts })
+    }
+}
+
+impl Frame {
+    /// In a scan of these components: of one, those that the picture covers, of several, whole units (T.81, A.2).
+    fn blocks(&self, ids: impl ExactSizeIterator<Item = u8>) -> u64 {
+        let most = |side: fn(&(u8, u8)) -> u8| self.sampling.iter().map(side).max().map_or(1, u64::from);
+        let (h_max, v_max) = (most(|s| s.0), most(|s| s.1));
+        let (width, height, alone) = (u64::from(self.width), u64::from(self.height), ids.len() == 1);
+        let factors = ids.filter_map(|id| self.ids.iter().position(|known| *known == id)).map(|at| self.sampling[at]);
+        let blocks = factors.map(|(h, v)| match (u64::from(h), u64::from(v)) {
+            (h, v) if alone => (width * h).div_ceil(8 * h_max) * (height * v).div_ceil(8 * v_max),
+            (h, v) => width.div_ceil(8 * h_max) * h * height.div_ceil(8 * v_max) * v,
+        });
+        blocks.sum()
     }
 }
 
 impl Structure<'_> {
-    /// The file without anything but what was read here, and `end` in place of its last marker.
-    pub(super) fn clean(&self, end: &[u8]) -> Vec<u8> {
+    /// The file without anything but what was read here, with what no code is where the data of scans end: in a
+    /// sequential picture in place of its last marker.
+    pub(super) fn clean(&self) -> Vec<u8> {
+        let end = if self.progressive { END_OF_IMAGE } else { NO_CODE.as_flattened() };
         let mut file = Vec::with_capacity(self.clean_bytes() + end.len());
         file.extend_from_slice(&[0xff, 0xd8]);
         self.parts.iter().for_each(|part| file.extend_from_slice(part));

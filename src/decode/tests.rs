@@ -93,3 +93,56 @@ fn a_small_jpeg_with_little_in_its_last_rows_is_whole() {
         assert!(picture.is_ok(), "{width} x {height}: {picture:?}");
     }
 }
+
+/// All bits of a blank picture's codes, filled up with ones (T.81, F.1.2.3).
+fn blank(bits: usize) -> Vec<u8> {
+    let rest = (!bits.is_multiple_of(8)).then_some(0xff >> (bits % 8));
+    vec![0; bits / 8].into_iter().chain(rest).collect()
+}
+
+/// Blank, in as few bits as can be: a bit of each block and scan. DC, AC, and a refinement of each, of which the one of DC
+/// lacks `missing` bytes.
+fn progressive(width: u16, height: u16, sampling: &[usize], missing: usize) -> Vec<u8> {
+    let segment =
+        |marker: u8, body: &[u8]| [&[0xff, marker], &(body.len() as u16 + 2).to_be_bytes()[..], body].concat();
+    let frame = [&[8][..], &height.to_be_bytes(), &width.to_be_bytes(), &[sampling.len() as u8]].concat();
+    let components = sampling.iter().zip(1..).flat_map(|(factor, id)| [id, (factor << 4 | factor) as u8, 0]);
+    let code = |kind: u8| segment(0xc4, &[vec![kind, 1], vec![0; 16]].concat());
+    let mut file =
+        [&[0xff, 0xd8][..], &segment(0xdb, &[vec![0], vec![1; 64]].concat()), &code(0x00), &code(0x10)].concat();
+    file.extend(segment(0xc2, &frame.into_iter().chain(components).collect::<Vec<_>>()));
+
+    let unit = 8 * sampling[0];
+    let units = usize::from(width).div_ceil(unit) * usize::from(height).div_ceil(unit);
+    let dc = units * if sampling.len() > 1 { sampling.iter().map(|factor| factor * factor).sum() } else { 1 };
+    let mut scan = |ids: &[u8], last: u8, bits: u8, mut data: Vec<u8>, missing: usize| {
+        let first = last.min(1);
+        let ids: Vec<u8> = ids.iter().flat_map(|id| [*id, 0]).collect();
+        file.extend(segment(0xda, &[&[ids.len() as u8 / 2][..], &ids, &[first, last, bits]].concat()));
+        data.truncate(data.len() - missing);
+        file.extend(data);
+    };
+    let all: Vec<u8> = (1..=sampling.len() as u8).collect();
+    for (bits, missing) in [(0x01, 0), (0x10, missing)] {
+        scan(&all, 0, bits, blank(dc), missing);
+        for (id, factor) in all.iter().zip(sampling) {
+            let blocks = |side: u16| (usize::from(side) * factor).div_ceil(unit);
+            scan(&[*id], 63, bits, blank(blocks(width) * blocks(height)), 0);
+        }
+    }
+    file.extend([0xff, 0xd9]);
+    file
+}
+
+#[test]
+fn a_progressive_jpeg_is_whole_or_is_not() {
+    let decode = |file: Vec<u8>| decode(&file, Channels::Luma, Limits::default());
+    for sampling in [&[1][..], &[1, 1, 1], &[2, 1, 1], &[1, 1, 1, 1]] {
+        for (width, height) in (1..=64).flat_map(|side| [(side, side), (8, side), (side, 8), (28, side)]) {
+            let picture = decode(progressive(width, height, sampling, 0));
+            assert!(picture.is_ok(), "{width} x {height}, {sampling:?}: {picture:?}");
+        }
+        // The decoder reads eight bytes ahead.
+        assert!(decode(progressive(128, 128, sampling, 9)).is_err(), "{sampling:?}");
+    }
+}

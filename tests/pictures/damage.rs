@@ -15,6 +15,7 @@ pub(super) fn trials() -> Vec<Trial> {
         Trial::test("pictures::no_half_picture_passes", no_half_picture_passes),
         Trial::test("pictures::changed_bytes_never_panic", changed_bytes_never_panic),
         Trial::test("pictures::a_scan_cut_out_is_noticed", a_scan_cut_out_is_noticed),
+        Trial::test("pictures::each_scan_cut_short_is_noticed", each_scan_cut_short_is_noticed),
         Trial::test("pictures::what_follows_a_picture_does_not_matter", what_follows_a_picture_does_not_matter),
     ]
 }
@@ -74,6 +75,44 @@ fn a_scan_cut_out_is_noticed() -> Result<(), Failed> {
         assert_eq!(luma(&cut).map_err(|rejection| rejection.kind), Err(RejectionKind::Broken), "{file}");
     }
     Ok(())
+}
+
+/// Each scan of a progressive picture, whether those behind it are there or not.
+fn each_scan_cut_short_is_noticed() -> Result<(), Failed> {
+    for file in ["444-progressive.jpg", "420-progressive.jpg", "grey-progressive.jpg", "cmyk-progressive.jpg"] {
+        let bytes = fs::read(folder().join(file))?;
+        // The decoder reads eight bytes ahead.
+        let scans: Vec<_> = scans(&bytes).into_iter().filter(|(from, to)| to - from > 20).collect();
+        assert!(scans.len() > 3, "{file} has {} scans", scans.len());
+        for (number, (from, to)) in scans.into_iter().enumerate() {
+            for rest in [&bytes[to..], b"\xff\xd9"] {
+                let cut = [&bytes[..from + (to - from) / 2], rest].concat();
+                let seen = luma(&cut).err().map(|rejection| rejection.kind);
+                assert_eq!(
+                    seen,
+                    Some(RejectionKind::Broken),
+                    "{file}: half of scan {number}, then {} bytes",
+                    rest.len()
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Where the data of each scan begin and end.
+fn scans(bytes: &[u8]) -> Vec<(usize, usize)> {
+    let (mut at, mut scans) = (2, Vec::new());
+    while bytes[at + 1] != 0xd9 {
+        let from = at + 2 + usize::from(u16::from_be_bytes([bytes[at + 2], bytes[at + 3]]));
+        let is_marker = |pair: &[u8]| pair[0] == 0xff && !matches!(pair[1], 0 | 0xd0..=0xd7);
+        let to = from + bytes[from..].windows(2).position(is_marker).unwrap_or(0);
+        if bytes[at + 1] == 0xda {
+            scans.push((from, to));
+        }
+        at = to;
+    }
+    scans
 }
 
 fn what_follows_a_picture_does_not_matter() -> Result<(), Failed> {
