@@ -1,7 +1,7 @@
 //! What `SECURITY.md` promises and no test of a single part shows: the whole binary, and strangers.
 
 mod body_limits;
-mod leaks;
+pub(crate) mod leaks;
 mod listening;
 mod slow;
 mod traversal;

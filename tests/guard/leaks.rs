@@ -26,8 +26,30 @@ const AWS_SECRET: &str = "aws-e57b20d98c14f6a3";
 const AWS_SESSION: &str = "session-48f1ce926d03b7a5";
 const PASSWORD: &str = "password-b6208d5f9e3c71a4";
 
+/// All but those of a bucket here.
+pub(crate) const SECRETS: [&str; 7] =
+    [PAGE_TOKEN, WEBHOOK_TOKEN, NOTIFY_PATH, NOTIFY_SECRET, AWS_SECRET, AWS_SESSION, PASSWORD];
+
+/// Those that any process may be given, but for the database's, and that it shall say all it has to say.
+pub(crate) fn environment(notify: &str) -> [(&'static str, &str); 9] {
+    [
+        ("RUST_LOG", "trace"),
+        ("RUST_BACKTRACE", "1"),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_SECRET_ACCESS_KEY", AWS_SECRET),
+        ("AWS_SESSION_TOKEN", AWS_SESSION),
+        ("SPOTTER_PAGE_TOKEN", PAGE_TOKEN),
+        ("SPOTTER_WEBHOOK_TOKEN", WEBHOOK_TOKEN),
+        ("SPOTTER_NOTIFY", notify),
+        ("SPOTTER_NOTIFY_SECRET", NOTIFY_SECRET),
+    ]
+}
+
+pub(crate) const LOGIN: [(&str, &str); 2] =
+    [("SPOTTER_CASSANDRA_USER", "somebody"), ("SPOTTER_CASSANDRA_PASSWORD", PASSWORD)];
+
 /// Neither as it is nor as HTTP's basic authentication has it.
-fn shows_none(what: &str, printed: &str, secrets: &[&str]) {
+pub(crate) fn shows_none(what: &str, printed: &str, secrets: &[&str]) {
     assert!(["TRACE", "DEBUG"].iter().any(|level| printed.contains(level)), "{what} is not talkative: {printed}");
     for secret in secrets {
         for form in [(*secret).to_owned(), base64(format!("spotter:{secret}").as_bytes()), base64(secret.as_bytes())] {
@@ -38,7 +60,7 @@ fn shows_none(what: &str, printed: &str, secrets: &[&str]) {
 }
 
 /// A receiver that takes whatever it is told; its URL has a secret path.
-fn receiver() -> Result<String, Failed> {
+pub(crate) fn receiver() -> Result<String, Failed> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let url = format!("http://{}/{NOTIFY_PATH}", listener.local_addr()?);
     std::thread::spawn(move || {
@@ -57,19 +79,10 @@ fn talkative(home: &TempDir, notify: &str, log: &Path, arguments: &[&str]) -> Re
     let mut command = spotter(home);
     let log = File::create(log)?;
     command.args(arguments).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
-    command.envs([
-        ("RUST_LOG", "trace"),
-        ("RUST_BACKTRACE", "1"),
-        ("AWS_REGION", "us-east-1"),
+    command.envs(environment(notify)).envs([
         ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE"),
-        ("AWS_SECRET_ACCESS_KEY", AWS_SECRET),
-        ("AWS_SESSION_TOKEN", AWS_SESSION),
         // Nobody listens there.
         ("AWS_ENDPOINT_URL", "http://127.0.0.1:1"),
-        ("SPOTTER_PAGE_TOKEN", PAGE_TOKEN),
-        ("SPOTTER_WEBHOOK_TOKEN", WEBHOOK_TOKEN),
-        ("SPOTTER_NOTIFY", notify),
-        ("SPOTTER_NOTIFY_SECRET", NOTIFY_SECRET),
     ]);
     Ok(command)
 }
@@ -114,10 +127,11 @@ fn ask(address: &str, method: &str, headers: &str, body: &str) -> Result<String,
 }
 
 pub(super) async fn commands() -> Result<(), Failed> {
-    let (home, notify) = (TempDir::new()?, receiver()?);
+    // One receiver takes what it is told, the other is away, which is said.
+    let (home, notify) = (TempDir::new()?, format!("{},http://127.0.0.1:1/{NOTIFY_PATH}", receiver()?));
     let pair = Credentials::load_or_create(&crate::serve::data(&home))?;
     let key = pair.secret_access_key.clone();
-    let secrets = [PAGE_TOKEN, WEBHOOK_TOKEN, NOTIFY_PATH, NOTIFY_SECRET, AWS_SECRET, AWS_SESSION, PASSWORD, &key];
+    let secrets = [&SECRETS[..], &[&key]].concat();
     let log = home.path().join("serve.log");
     let arguments = ["serve", "--port", "0", "--page-port", "0", "--webhook", "127.0.0.1:0"];
     let mut serve = Ended(talkative(&home, &notify, &log, &arguments)?.spawn()?);
@@ -143,7 +157,7 @@ pub(super) async fn commands() -> Result<(), Failed> {
         assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
         shows_none("the webhook's answer", &format!("TRACE {answer}"), &secrets);
     }
-    let printed = once(&log, &["8.bmp  classified"]).await?;
+    let printed = once(&log, &["could not be told"]).await?;
     assert!(Command::new("kill").args(["-INT", &serve.0.id().to_string()]).status()?.success());
     serve.0.wait()?;
     shows_none("serve", &printed, &secrets);
@@ -167,11 +181,7 @@ pub(super) async fn commands() -> Result<(), Failed> {
         let log = home.path().join("command.log");
         let mut command = talkative(&home, &notify, &log, arguments)?;
         if away {
-            command.envs([
-                ("SPOTTER_CASSANDRA", "127.0.0.1:1"),
-                ("SPOTTER_CASSANDRA_USER", "somebody"),
-                ("SPOTTER_CASSANDRA_PASSWORD", PASSWORD),
-            ]);
+            command.env("SPOTTER_CASSANDRA", "127.0.0.1:1").envs(LOGIN);
         }
         let mut child = Ended(command.spawn()?);
         // A worker goes on until it is ended.

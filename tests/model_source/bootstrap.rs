@@ -25,6 +25,7 @@ use tokio::sync::{Mutex, mpsc};
 use super::Files;
 use crate::cli::spotter;
 use crate::cloud::{BUCKET, Cloud, sample};
+use crate::guard::leaks;
 use crate::harness::{Part, cassandra, needs, on_runtime, root};
 
 /// Of one invocation, on a busy machine.
@@ -36,6 +37,7 @@ pub(super) fn trials() -> Vec<Trial> {
         needs("stack::bootstrap_takes_its_model_from_a_bucket", parts(), |node| on_runtime(from_a_bucket(node))),
         needs("stack::bootstrap_survives_a_bucket_that_was_away_at_init", parts(), |node| on_runtime(away(node))),
         needs("stack::bootstrap_takes_its_model_from_its_zip", parts(), |node| on_runtime(from_its_zip(node))),
+        needs("stack::bootstrap_prints_no_secret", parts(), |node| on_runtime(silent(node))),
         needs("stack::the_page_takes_its_model_from_a_bucket", parts(), |node| on_runtime(page(node))),
     ]
 }
@@ -59,7 +61,9 @@ struct Sandbox {
     node: &'static str,
     keyspace: String,
     runtime_api: SocketAddr,
-    events: mpsc::Sender<(String, Value)>,
+    events: mpsc::Sender<Invocation>,
+    /// What an invocation has.
+    time: Duration,
     answers: Mutex<mpsc::Receiver<Value>>,
     folder: TempDir,
     function: Option<Ended>,
@@ -87,11 +91,17 @@ impl Sandbox {
         let bucket = gate(cloud.url.trim_start_matches("http://").to_owned(), open.clone()).await?;
         let (events, answers, runtime_api) = runtime_api().await?;
         let answers = Mutex::new(answers);
-        Ok(Sandbox { cloud, open, bucket, node, keyspace, runtime_api, events, answers, folder, function: None })
+        let time = Duration::from_secs(60);
+        Ok(Sandbox { cloud, open, bucket, node, keyspace, runtime_api, events, time, answers, folder, function: None })
     }
 
     /// INIT: the binary of a zip, as Lambda unpacks and starts it.
     fn init(&mut self, binary: &str, model: &str) -> Result<(), Failed> {
+        self.init_in(binary, model, &[])
+    }
+
+    /// With more in its environment.
+    fn init_in(&mut self, binary: &str, model: &str, more: &[(&str, &str)]) -> Result<(), Failed> {
         self.function = None;
         let task = self.folder.path().join("task");
         std::fs::create_dir_all(&task)?;
@@ -116,6 +126,7 @@ impl Sandbox {
             ("SPOTTER_MODEL", model),
             ("TMPDIR", &self.folder.path().display().to_string()),
         ]);
+        function.envs(more.iter().copied());
         // Elsewhere than the zip, so that only LAMBDA_TASK_ROOT leads there.
         function.current_dir("/").stdin(Stdio::null());
         let log = std::fs::File::create(self.folder.path().join("log"))?;
@@ -130,7 +141,7 @@ impl Sandbox {
     async fn invoke(&self, event: &Value) -> Result<Value, Failed> {
         static NEXT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
         let id = format!("00000000-0000-4000-8000-{:012}", NEXT.fetch_add(1, Ordering::Relaxed));
-        self.events.send((id, event.clone())).await?;
+        self.events.send((id, event.clone(), self.time)).await?;
         let answer = tokio::time::timeout(PATIENCE, async { self.answers.lock().await.recv().await }).await;
         match answer {
             Ok(Some(answer)) => Ok(answer),
@@ -176,18 +187,19 @@ async fn gate(bucket: String, open: Arc<AtomicBool>) -> Result<String, Failed> {
     Ok(url)
 }
 
-type Interface = (mpsc::Sender<(String, Value)>, mpsc::Receiver<Value>, SocketAddr);
+type Invocation = (String, Value, Duration);
+type Interface = (mpsc::Sender<Invocation>, mpsc::Receiver<Value>, SocketAddr);
 
 /// Lambda's side: `next` waits for an event, `response` and `error` are its answer.
 async fn runtime_api() -> Result<Interface, Failed> {
-    let (events, waiting) = mpsc::channel::<(String, Value)>(1);
+    let (events, waiting) = mpsc::channel::<Invocation>(1);
     let (answer, answers) = mpsc::channel::<Value>(1);
     let waiting = Arc::new(Mutex::new(waiting));
     let next = async move || {
-        let Some((id, event)) = waiting.lock().await.recv().await else {
+        let Some((id, event, time)) = waiting.lock().await.recv().await else {
             return StatusCode::GONE.into_response();
         };
-        let deadline = SystemTime::now() + Duration::from_secs(60);
+        let deadline = SystemTime::now() + time;
         let deadline = deadline.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
         let arn = "arn:aws:lambda:us-east-1:123456789012:function:spotter".to_owned();
         let headers = [
@@ -265,6 +277,44 @@ async fn from_its_zip(node: Part<String>) -> Result<(), Failed> {
     let event = sandbox.upload("1.png").await?;
     assert_eq!(sandbox.invoke(&event).await?, json!({ "objects": 1 }));
     assert_eq!(sandbox.label("1.png", "digits/99").await?.as_deref(), Some("7"));
+    Ok(())
+}
+
+/// At its most talkative, with all the secrets there are: what it does, and what it cannot do.
+async fn silent(node: Part<String>) -> Result<(), Failed> {
+    let mut sandbox = Sandbox::start(node, "silent").await?;
+    let notify = leaks::receiver()?;
+    let key = sandbox.cloud.credentials.secret_access_key.clone();
+    let secrets = [&leaks::SECRETS[..], &[&key]].concat();
+    let usual = [&leaks::environment(&notify)[..], &leaks::LOGIN, &[("AWS_SECRET_ACCESS_KEY", &key)]].concat();
+    let event = sandbox.upload("1.png").await?;
+    for (what, wrong, error) in [
+        ("what it does", None, None),
+        ("a bucket that is away", None, Some("Retry")),
+        ("no event", None, Some("UnreadableEvent")),
+        (
+            "a receiver that is away",
+            Some(("SPOTTER_NOTIFY", notify.replace("http://127.0.0.1", "http://127.0.0.2"))),
+            Some("Retry"),
+        ),
+        ("a database that is away", Some(("SPOTTER_CASSANDRA", "127.0.0.1:1".to_owned())), Some("Retry")),
+        (
+            "a setting that is wrong",
+            Some(("SPOTTER_NOTIFY", notify.replace("127.0.0.1", "example.com"))),
+            Some("Configuration"),
+        ),
+        ("a key that is wrong", Some(("AWS_SECRET_ACCESS_KEY", leaks::SECRETS[4].to_owned())), Some("Retry")),
+    ] {
+        let wrong: Vec<(&str, &str)> = wrong.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        // A database is tried again until the end.
+        sandbox.time = Duration::from_secs(if what == "a database that is away" { 10 } else { 60 });
+        sandbox.open.store(what != "a bucket that is away", Ordering::SeqCst);
+        sandbox.init_in("bootstrap", "", &[&usual[..], &wrong].concat())?;
+        let event = if what == "no event" { json!({ "detail": 1 }) } else { event.clone() };
+        let answer = sandbox.invoke(&event).await?;
+        assert_eq!(answer["errorType"].as_str(), error, "{what}: {answer}");
+        leaks::shows_none(what, &format!("{}\n{answer}", sandbox.log()?), &secrets);
+    }
     Ok(())
 }
 
