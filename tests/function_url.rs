@@ -179,6 +179,7 @@ async fn posts() -> Result<(), Failed> {
     for (header, value, status) in [
         ("origin", "https://example.com", 403),
         ("origin", "null", 403),
+        ("sec-fetch-site", "cross-site", 403),
         ("content-type", "text/plain", 415),
         ("authorization", "Bearer x", 401),
     ] {
