@@ -4,28 +4,26 @@
 
 #![allow(clippy::print_stdout)] // figures are what it is for
 
-use std::error::Error;
+mod endpoint;
+
 use std::future::pending;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use endpoint::{Failure, load, processors, serve};
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use spotter::backfill::{Backfill, Pace, Round, Scope};
 use spotter::classifier::Model;
 use spotter::decode::Limits;
 use spotter::event::ObjectEvent;
-use spotter::event::make::EventName;
 use spotter::filter::Filter;
-use spotter::local::{Attributes, Condition, Credentials, Endpoint, Store, client};
+use spotter::local::{Credentials, Store, client};
 use spotter::objects::{Object, Objects, Pinned, S3Objects};
 use spotter::pipeline::{Outcome, Pipeline, Steps};
 use spotter::record::{self, Record, Subject};
 use spotter::records::embedded::Embedded;
 use spotter::records::{self, Records};
-
-type Failure = Box<dyn Error + Send + Sync>;
 
 const BUCKET: &str = "pictures";
 const MAX_BYTES: u64 = 1_000_000;
@@ -51,7 +49,7 @@ fn main() -> Result<(), Failure> {
 async fn measure(objects: usize, at_once: usize, store: &Path, records: &Path) -> Result<(), Failure> {
     let started = Instant::now();
     let store = Store::open(store)?;
-    load(&store, objects).await?;
+    load(&store, BUCKET, (0..objects).map(key)).await?;
     println!("{objects} PNGs of 28x28 loaded in {:.0} s", started.elapsed().as_secs_f64());
     let credentials = Credentials::random()?;
     let address = serve(store, credentials.clone())?;
@@ -141,14 +139,6 @@ impl Watch {
     }
 }
 
-/// What this process has had of the processors, to 10 ms; nothing where there is no /proc. proc(5): fields 14 and 15 of
-/// `stat` are hundredths of a second, and the second is a name in parentheses.
-fn processors() -> Duration {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
-    Duration::from_millis(fields.filter_map(|field| field.parse::<u64>().ok()).sum::<u64>() * 10)
-}
-
 /// What a backfill does beside the GET, each for itself.
 async fn phases(
     s3: &dyn Objects,
@@ -202,53 +192,6 @@ async fn phases(
 
 fn key(at: usize) -> String {
     format!("{:02}/{at:06}.png", at % PARTS)
-}
-
-async fn load(store: &Store, objects: usize) -> Result<(), Failure> {
-    store.create_bucket(BUCKET)?;
-    for at in 0..objects {
-        let mut staging = store.stage(Default::default()).await?;
-        staging.write(&picture(at)?).await?;
-        let staged = staging.finish().await?;
-        let attributes = Attributes { content_type: Some("image/png".into()), ..Attributes::default() };
-        store.put(BUCKET, &key(at), &staged, &attributes, &Condition::Always, EventName::Put)?;
-    }
-    Ok(())
-}
-
-/// A stroke, dark on white, another each time: a one that leans, is moved and has a foot.
-fn picture(at: usize) -> Result<Vec<u8>, Failure> {
-    let mut random = fastrand::Rng::with_seed(at as u64);
-    let (left, lean) = (random.i32(9..18), random.i32(-4..5));
-    let mut pixels = vec![255u8; 28 * 28];
-    for y in 4..24 {
-        let x = left + lean * (24 - y) / 20;
-        for x in x..x + 3 {
-            pixels[(y * 28 + x) as usize] = random.u8(0..60);
-        }
-    }
-    let mut bytes = Vec::new();
-    let mut encoder = png::Encoder::new(&mut bytes, 28, 28);
-    encoder.set_color(png::ColorType::Grayscale);
-    encoder.write_header()?.write_image_data(&pixels)?;
-    Ok(bytes)
-}
-
-/// On threads of its own, as another process would be.
-fn serve(store: Store, credentials: Credentials) -> Result<SocketAddr, Failure> {
-    let (told, address) = std::sync::mpsc::channel();
-    std::thread::spawn(move || -> Result<(), Failure> {
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        runtime.block_on(async {
-            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-            let endpoint = Endpoint::start(store, listener, &credentials, Vec::new())?;
-            told.send(endpoint.address())?;
-            pending::<()>().await;
-            drop(endpoint);
-            Ok(())
-        })
-    });
-    Ok(address.recv()?)
 }
 
 async fn get(s3: &dyn Objects, keys: &[String], at_once: usize) -> Result<Took, Failure> {

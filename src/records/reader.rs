@@ -56,8 +56,7 @@ pub async fn get(records: &dyn Records, bucket: &str, key: &str, model: &str) ->
 
 /// The newest row that stands, whichever model's; corrections aside.
 pub async fn newest(records: &dyn Records, bucket: &str, key: &str) -> Result<Option<Record>, RecordsError> {
-    let mut removals = Removals::default();
-    first(records, bucket, key, |row| removals.leave(row) && !row.is_correction()).await
+    Ok(latest(records, bucket, key).await?.standing)
 }
 
 /// The newest of what is known of an object.

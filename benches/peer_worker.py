@@ -1,0 +1,105 @@
+"""What `spotter worker` does, as one would write it in Python: SQS → GET → Pillow, numpy, onnxruntime → the same rows in Cassandra, in
+the same two round trips. For end_to_end.py; it ends when the queue was empty for two seconds.
+
+    python3 benches/peer_worker.py QUEUE_URL KEYSPACE
+"""
+
+import hashlib
+import io
+import json
+import os
+import sys
+import time
+from datetime import datetime, timezone
+from urllib.parse import unquote_plus
+
+import boto3
+import numpy as np
+import onnxruntime
+from cassandra import ConsistencyLevel
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
+from cassandra.policies import DCAwareRoundRobinPolicy, TokenAwarePolicy
+from PIL import Image, ImageOps
+
+from functions import ROOT
+from million_rows import COLUMNS
+
+MODEL, DAY = "peer/1", 86_400_000
+LABELS = [*"0123456789", "no-digit"]
+THRESHOLD = 0.8
+UNTIL_IDLE = 2
+
+options = onnxruntime.SessionOptions()
+options.intra_op_num_threads = 1
+network = onnxruntime.InferenceSession(str(ROOT / "model" / "digits" / "model.onnx"), options)
+s3, sqs = boto3.client("s3"), boto3.client("sqs")
+profile = ExecutionProfile(TokenAwarePolicy(DCAwareRoundRobinPolicy()), consistency_level=ConsistencyLevel.LOCAL_QUORUM)
+host, port = os.environ["SPOTTER_CASSANDRA"].split(":")
+session = Cluster([host], port=int(port), execution_profiles={EXEC_PROFILE_DEFAULT: profile}, protocol_version=5).connect(sys.argv[2])
+
+
+def insert(table: str, *more: str):
+    names = (*COLUMNS, *more)
+    return session.prepare(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})")
+
+
+by_object = insert("by_object")
+by_time = insert("by_time", "slot", "shard", "object_hash")
+by_label = insert("by_label", "slot", "shard", "object_hash", "listed_as")
+session.execute(session.prepare("INSERT INTO slots (one, slot) VALUES ('slots', ?)"), (int(time.time() * 1000) // DAY * DAY,))
+
+
+def classify(body: bytes) -> tuple:
+    picture = ImageOps.exif_transpose(Image.open(io.BytesIO(body)))
+    width, height = picture.size
+    small = picture.convert("L").resize((28, 28))
+    pixels = np.asarray(small, np.float32) / 255
+    if pixels.mean() > 0.5:  # dark ink on light paper
+        pixels = 1 - pixels
+    logits = network.run(None, {"image": pixels[None, None]})[0][0]
+    odds = np.exp(logits - logits.max())
+    odds /= odds.sum()
+    best = odds.argsort()[::-1][:3]
+    top = [(LABELS[at], round(float(odds[at]), 4)) for at in best]
+    label, confidence = top[0]
+    sure = confidence >= THRESHOLD and label != "no-digit"
+    seen = io.BytesIO()
+    Image.fromarray((pixels * 255).astype(np.uint8)).save(seen, "PNG")
+    verdict = ("classified", "", "") if sure else ("unsure", "below_threshold", f"below threshold {THRESHOLD:.2f}")
+    return verdict, label, confidence, top, width, height, seen.getvalue()
+
+
+def handle(record: dict) -> None:
+    bucket, entity = record["s3"]["bucket"]["name"], record["s3"]["object"]
+    key, seq = unquote_plus(entity["key"]), entity["sequencer"].upper().ljust(32, "0")
+    answer = s3.get_object(Bucket=bucket, Key=key)
+    body, etag = answer["Body"].read(), answer["ETag"].strip('"')
+    (status, reason, why), label, confidence, top, width, height, seen = classify(body)
+    at = datetime.fromisoformat(record["eventTime"].replace("Z", "+00:00"))
+    row = (bucket, key, seq, at, etag, MODEL, status, reason, why, label, confidence, top, width, height, len(body),
+           answer["ContentType"], etag, seen)
+    slot = at.astimezone(timezone.utc).replace(hour=0, minute=0, second=0, microsecond=0)
+    place = (slot, 0, hashlib.sha256(f"{bucket}\0{key}".encode()).digest()[:16])
+    logs = [session.execute_async(by_time, (*row, *place)),
+            session.execute_async(by_label, (*row, *place, label if status == "classified" else status))]
+    for log in logs:
+        log.result()
+    session.execute(by_object, row)
+
+
+def main() -> None:
+    queue, heard = sys.argv[1], time.monotonic()
+    while time.monotonic() - heard < UNTIL_IDLE:
+        messages = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=1).get("Messages", [])
+        done = []
+        for message in messages:
+            for record in json.loads(message["Body"]).get("Records", []):
+                handle(record)
+            done.append({"Id": str(len(done)), "ReceiptHandle": message["ReceiptHandle"]})
+        if done:
+            sqs.delete_message_batch(QueueUrl=queue, Entries=done)
+            heard = time.monotonic()
+
+
+if __name__ == "__main__":
+    main()
