@@ -5,14 +5,16 @@
 #![allow(clippy::print_stdout)] // figures are what it is for
 
 mod endpoint;
+mod processors;
 
 use std::future::pending;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use endpoint::{Failure, load, processors, serve};
+use endpoint::{Failure, load, serve};
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
+use processors::processors;
 use spotter::backfill::{Backfill, Pace, Round, Scope};
 use spotter::classifier::Model;
 use spotter::decode::Limits;

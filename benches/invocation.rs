@@ -8,14 +8,16 @@
 #![allow(clippy::print_stdout)] // figures are what it is for
 
 mod endpoint;
+mod processors;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use endpoint::{Failure, load, processors, serve};
+use endpoint::{Failure, load, serve};
 use futures_util::future::try_join_all;
 use futures_util::{StreamExt, TryStreamExt, stream};
+use processors::processors;
 use scylla::client::PoolSize;
 use scylla::client::execution_profile::ExecutionProfile;
 use scylla::client::session::Session;
