@@ -1,122 +1,126 @@
 #!/usr/bin/env python3
-"""What an object costs a client on its way from SQS to Cassandra: `spotter worker`, the same job and rows in Python (peer_worker.py), and a
-loop that only gets the objects and makes the same INSERTs (invocation.rs), in turns.
+"""What an object costs a function on its way from the queue to Cassandra: Spotter's, the same job and rows in Python (sixty-lines/same_rows.py), and a loop that
+only gets the objects and makes the same INSERTs (lambda/benches/invocation.rs), in turns; then a warm invocation beside its GET and its INSERTs.
 
-    cargo build --release && cargo bench --bench invocation --no-run
-    python3 benches/end_to_end.py target/release/spotter target/release/deps/invocation-… [OBJECTS [ROUNDS]]
+    /tmp/ledger/bin/python benches/end_to_end.py target/debug/spotter target/lambda/bootstrap/bootstrap.zip PROGRAM [OBJECTS [ROUNDS]]
 
-Bucket and database are those of stack.py; it needs what ledger.py needs. Each client ends with as many rows as there are objects. What a client takes of the processors is counted from its start
-to its end, less what it takes for one object alone, so that neither its start nor waiting for messages is in it.
+PROGRAM is `invocation`, built as the function is: benches/README.md has the command. It needs what ledger.py needs. `spotter serve` is the bucket; two sandboxes have batches of ten, and Cassandra shares
+the processors with them. What a function takes of the processors is counted between its first batch and its last; what the loop takes is less what it takes for one object.
 """
 
-import os
 import pathlib
 import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
+import zipfile
 
-from notifications import CREATED, notification
-from pictures import digits, etag
-from stack import Stack
+from bucket import Bucket
+from functions import SIXTY_LINES, SixtyLines, Spotter
+from pictures import digits
+from sandbox import Pollers, Queue
+from serve import Serve
 
-SEED, AT_ONCE = 9, 10
-ROOT = pathlib.Path(__file__).parent.parent
+SEED, SANDBOXES, WARM_OBJECTS, WARM_ROUNDS = 9, 2, 50, 20
 
 
-class Client:
-    def __init__(self, stack: Stack, pool: list[tuple[str, bytes]]):
-        self.stack, self.pool = stack, pool
+class SameRows(SixtyLines):
+    name, short = "the same job and rows in Python", "rows"
+    command = [sys.executable, "-m", "awslambdaric", "same_rows.handler"]
 
-    def run(self, count: int) -> tuple[float, float]:
-        """Seconds on the wall, and of the processors, for so many objects."""
-        self.send(count)
+    def __init__(self, serve: Serve, home: pathlib.Path, spotter: Spotter):
+        super().__init__(serve, home)
+        (self.task / "same_rows.py").write_text((SIXTY_LINES / "same_rows.py").read_text())
+        self.spotter = spotter
+        self.environment |= {"_HANDLER": "same_rows.handler", "KEYSPACE": spotter.keyspace}
+
+    def answers(self, bucket: str) -> dict[str, str]:
+        rows = self.cql(f"SELECT key, label FROM {self.spotter.keyspace}.by_object WHERE bucket = '{bucket}' AND model = 'peer/1' ALLOW FILTERING")
+        return {row.key: row.label for row in rows}
+
+
+def run(function, serve: Serve, pool: list[tuple[str, bytes]], name: str) -> tuple[float, float]:
+    """Objects a second, and milliseconds of the processors an object."""
+    queue = Queue(120, 1, SEED)
+    bucket, sandboxes = Bucket(serve, name, queue), [function.sandbox(serve.endpoint) for _ in range(SANDBOXES)]
+    for sandbox in sandboxes:
+        sandbox.start()
+        sandbox.invoke({"Records": []})
+    for at, (means, body) in enumerate(pool):
+        bucket.put(f"{at}.png", means, body, [0])
+    began, before = time.monotonic(), sum(sandbox.processor_seconds() for sandbox in sandboxes)
+    pollers = Pollers(queue, sandboxes)
+    while len(queue):
+        time.sleep(0.005)
+    seconds, busy = time.monotonic() - began, sum(sandbox.processor_seconds() for sandbox in sandboxes) - before
+    pollers.stop()
+    answers = function.answers(name)
+    if pollers.failures or len(answers) != len(pool):
+        sys.exit(f"{function.name}: {len(answers)} of {len(pool)} recorded, {pollers.failures[:3]}")
+    return len(pool) / seconds, busy / len(pool) * 1e3
+
+
+class Loop:
+    name = "GETs and INSERTs alone"
+
+    def __init__(self, program: str, serve: Serve, spotter: Spotter, bucket: str):
+        self.program, self.environment, self.bucket = program, {**spotter.environment, "AWS_ENDPOINT_URL": serve.endpoint}, bucket
+
+    def took(self, objects: int) -> tuple[float, float]:
         began, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
-        self.work(count)
+        subprocess.run([self.program, "loop", self.bucket, str(objects)], env=self.environment, check=True)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         return time.monotonic() - began, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
-    def send(self, count: int) -> None:
-        for first in range(0, count, 10):
-            entries = [{"Id": str(at), "MessageBody": notification(self.stack.bucket, f"{at}.png", CREATED, etag(body), len(body))}
-                       for at, (_, body) in list(enumerate(self.pool))[first:min(first + 10, count)]]
-            self.stack.sqs.send_message_batch(QueueUrl=self.stack.queue, Entries=entries)
+    def run(self, objects: int) -> tuple[float, float]:
+        (start, ready), (wall, busy) = self.took(1), self.took(objects)
+        return (objects - 1) / (wall - start), (busy - ready) / (objects - 1) * 1e3
 
-    def work(self, count: int) -> None:
-        raise NotImplementedError
-
-
-class Worker(Client):
-    name = "spotter worker"
-
-    def work(self, _count: int) -> None:
-        worker = self.stack.worker()
-        self.stack.until_empty(600)
-        worker.terminate()
-        worker.wait(60)
-        self.stack.workers.clear()
-
-
-class Peer(Client):
-    name = "Python"
-
-    def work(self, _count: int) -> None:
-        command = [sys.executable, str(ROOT / "benches" / "peer_worker.py"), self.stack.queue, self.stack.environment["SPOTTER_KEYSPACE"]]
-        subprocess.run(command, env={**os.environ, **self.stack.environment}, check=True)
-
-
-class Bare(Client):
-    name = "GETs and INSERTs"
-
-    def __init__(self, stack: Stack, pool: list[tuple[str, bytes]], program: str):
-        super().__init__(stack, pool)
-        self.program = program
-
-    def send(self, _count: int) -> None:
-        """It is told of no object: it knows them by their rows."""
-
-    def run(self, count: int) -> tuple[float, float]:
-        command = [self.program, "loop", self.stack.bucket, str(AT_ONCE), str(count)]
-        words = subprocess.run(command, env=self.stack.environment, check=True, capture_output=True, text=True).stdout.split()
-        return float(words[3]), float(words[5])
+    def warm(self) -> str:
+        command = [self.program, "warm", self.bucket, str(WARM_OBJECTS), str(WARM_ROUNDS)]
+        return subprocess.run(command, env=self.environment, check=True, capture_output=True, text=True).stdout
 
 
 def main() -> None:
-    binary, program = sys.argv[1:3]
-    objects = int(sys.argv[3]) if len(sys.argv) > 3 else 1000
-    rounds = int(sys.argv[4]) if len(sys.argv) > 4 else 5
-    stack, pool = Stack(binary, watched=False), digits(objects, SEED)
-    try:
-        for at, (_, body) in enumerate(pool):
-            stack.s3.put_object(Bucket=stack.bucket, Key=f"{at}.png", Body=body, ContentType="image/png")
-        clients = [Worker(stack, pool), Peer(stack, pool), Bare(stack, pool, program)]
-        clients[0].run(objects)  # what the bare loop writes again
-        took = {client.name: [] for client in clients}
-        for number in range(rounds):
-            for client in clients:
-                _, start = (0, 0) if isinstance(client, Bare) else client.run(1)
-                wall, busy = client.run(objects)
-                took[client.name].append((objects / wall, (busy - start) / (objects - 1) * 1e3))
-                print(f"round {number + 1}: {client.name}: {objects / wall:.0f}/s, {took[client.name][-1][1]:.2f} ms of the processors an object", flush=True)
-        check(stack, objects)
-    finally:
-        stack.close()
-    own, peer, bare = ([busy for _, busy in took[client.name]] for client in clients)
-    print("| | ms of the processors an object, median (least, most) | objects/s |\n|---|---|---|")
+    binary, bootstrap, program = sys.argv[1:4]
+    objects = int(sys.argv[4]) if len(sys.argv) > 4 else 1000
+    rounds = int(sys.argv[5]) if len(sys.argv) > 5 else 5
+    with tempfile.TemporaryDirectory() as folder:
+        home = pathlib.Path(folder)
+        with zipfile.ZipFile(bootstrap) as packed:
+            packed.extractall(home / "spotter")
+        serve, functions = Serve(str(pathlib.Path(binary).resolve()), str(home / "data"), "--exclude", "*"), []
+        try:
+            functions.append(Spotter(serve, home, bootstrap))
+            functions.append(SameRows(serve, home, functions[0]))
+            measure(serve, functions, str(pathlib.Path(program).resolve()), objects, rounds)
+        finally:
+            serve.kill()
+            for function in functions:
+                function.close()
+
+
+def measure(serve: Serve, functions: list, program: str, objects: int, rounds: int) -> None:
+    pool = digits(objects, SEED)
+    run(functions[0], serve, pool, "first")  # the loop writes these rows again
+    loop = Loop(program, serve, functions[0], "first")
+    took = {client.name: [] for client in [*functions, loop]}
+    for number in range(rounds):
+        for function in functions:
+            took[function.name].append(run(function, serve, pool, f"round-{number}-{function.short}"))
+        took[loop.name].append(loop.run(objects))
+        print(f"round {number + 1}: " + ", ".join(f"{name} {figures[-1][1]:.2f} ms" for name, figures in took.items()), flush=True)
+    print("\n| | ms of the processors an object, median (least, most) | objects/s |\n|---|---|---|")
     for name, figures in took.items():
         rates, busy = zip(*figures)
         print(f"| {name} | {statistics.median(busy):.2f} ({min(busy):.2f}, {max(busy):.2f}) | {statistics.median(rates):.0f} |")
-    for name, other in (("Python", peer), ("GETs and INSERTs", bare)):
-        print(f"| worker / {name}, of the same round | {statistics.median(a / b for a, b in zip(own, other)):.2f} | |")
-
-
-def check(stack: Stack, objects: int) -> None:
-    """Both have answered each object."""
-    for model in ("digits/2", "peer/1"):
-        rows = {row["key"] for row in stack.ask("list", "--model", model, "-n", "1000000")}
-        if len(rows) != objects:
-            sys.exit(f"{model}: {len(rows)} of {objects} objects have a row")
+    own = [busy for _, busy in took[functions[0].name]]
+    for name in (functions[1].name, loop.name):
+        ratios = [mine / other for mine, (_, other) in zip(own, took[name])]
+        print(f"| Spotter / {name}, of the same round | {statistics.median(ratios):.2f} ({min(ratios):.2f}, {max(ratios):.2f}) | |")
+    print(f"\n{loop.warm()}")
 
 
 if __name__ == "__main__":

@@ -1,23 +1,19 @@
 //! A warm invocation beside what it cannot do without: the GET of its object and the INSERTs of its rows, by the same
-//! clients, in the same process, in turns.
+//! clients, in the same process, in turns. Built as the function is.
 //!
-//! `SPOTTER_CASSANDRA=host:port cargo bench --bench invocation -- [objects] [rounds]` measures that.
-//! `… -- loop BUCKET AT_ONCE OBJECTS` gets objects of a bucket that have rows in `SPOTTER_KEYSPACE` already, inserts these again, and says
-//! what that took of the processors; benches/end_to_end.py calls it. See benches/README.md.
+//! `warm BUCKET OBJECTS ROUNDS` measures that; `loop BUCKET OBJECTS` only gets and inserts, ten objects at once, and benches/end_to_end.py counts
+//! what it takes. Both take objects that have rows in `SPOTTER_KEYSPACE` already.
 
 #![allow(clippy::print_stdout)] // figures are what it is for
 
-mod endpoint;
-mod processors;
-
 use std::collections::HashMap;
+use std::error::Error;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use endpoint::{Failure, load, serve};
 use futures_util::future::try_join_all;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use processors::processors;
 use scylla::client::PoolSize;
 use scylla::client::execution_profile::ExecutionProfile;
 use scylla::client::session::Session;
@@ -32,21 +28,22 @@ use spotter::decode::Limits;
 use spotter::event::make::{self, EventName, Notification, Shape};
 use spotter::event::{EventBridgeKeys, Timestamp};
 use spotter::function::Function;
-use spotter::local::{Credentials, Store, client};
 use spotter::objects::{Objects, Pinned, S3Objects};
 use spotter::pipeline::Pipeline;
-use spotter::records::cassandra::{Cassandra, CassandraConfig, Wanted};
+use spotter::records::cassandra::{Cassandra, CassandraConfig};
 
-const BUCKET: &str = "pictures";
+type Failure = Box<dyn Error + Send + Sync>;
+
 const MAX_BYTES: u64 = 1_000_000;
 const MODEL: &str = "digits/2";
+const AT_ONCE: usize = 10;
 
 /// What Spotter's own session is: the pool, the consistency, one connection a node.
 async fn connect(config: &CassandraConfig) -> Result<Session, Failure> {
     let profile = ExecutionProfile::builder().consistency(Consistency::LocalQuorum).build();
     let session = SessionBuilder::new()
         .known_nodes(&config.nodes)
-        .pool_size(PoolSize::PerHost(std::num::NonZeroUsize::MIN))
+        .pool_size(PoolSize::PerHost(NonZeroUsize::MIN))
         .default_execution_profile_handle(profile.into_handle());
     Ok(session.build().await?)
 }
@@ -77,7 +74,7 @@ impl Inserts {
 }
 
 /// Every object's newest rows, as Spotter has written them.
-async fn rows(session: &Session, keyspace: &str) -> Result<HashMap<String, Inserts>, Failure> {
+async fn rows(session: &Session, keyspace: &str, bucket: &str) -> Result<HashMap<String, Inserts>, Failure> {
     let mut objects = HashMap::<String, Inserts>::new();
     for table in ROUND_TRIPS.into_iter().flatten() {
         let mut read =
@@ -92,11 +89,14 @@ async fn rows(session: &Session, keyspace: &str) -> Result<HashMap<String, Inser
                 let at = columns.iter().position(|column| column == name)?;
                 row.columns[at].as_ref()?.as_text().cloned()
             };
-            let (Some(key), Some(model), Some(seq)) = (text("key"), text("model"), text("seq")) else {
+            let (Some(key), Some(seq)) = (text("key"), text("seq")) else {
                 return Err(format!("a row of {table} lacks a part of its key").into());
             };
+            if text("bucket").as_deref() != Some(bucket) || text("model").as_deref() != Some(MODEL) {
+                continue;
+            }
             let of_object = objects.entry(key).or_default();
-            if model != MODEL || of_object.0.get(table).is_some_and(|known| known.seq > seq) {
+            if of_object.0.get(table).is_some_and(|known| known.seq > seq) {
                 continue;
             }
             let values =
@@ -110,89 +110,58 @@ async fn rows(session: &Session, keyspace: &str) -> Result<HashMap<String, Inser
 fn main() -> Result<(), Failure> {
     // Cargo adds `--bench`.
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
-    let settings = Settings::from_env(None)?;
-    let cassandra = settings.cassandra.clone().ok_or("SPOTTER_CASSANDRA names the database, as host:port")?;
     // As the function has it.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["loop", bucket, at_once, objects] => {
-            let (at_once, objects) = (at_once.parse()?, objects.parse()?);
-            runtime.block_on(bare_loop(&settings, &cassandra, bucket, at_once, objects))
-        }
-        ref numbers => {
-            let mut numbers = numbers.iter().map(|number| number.parse::<usize>());
-            let objects = numbers.next().unwrap_or(Ok(100))?;
-            let rounds = numbers.next().unwrap_or(Ok(20))?;
-            runtime.block_on(warm(cassandra, objects, rounds))
-        }
+        ["loop", bucket, objects] => runtime.block_on(bare_loop(bucket, objects.parse()?)),
+        ["warm", bucket, objects, rounds] => runtime.block_on(warm(bucket, objects.parse()?, rounds.parse()?)),
+        _ => Err("loop BUCKET OBJECTS, or warm BUCKET OBJECTS ROUNDS".into()),
     }
 }
 
-async fn bare_loop(
-    settings: &Settings,
-    cassandra: &CassandraConfig,
-    bucket: &str,
-    at_once: usize,
-    count: usize,
-) -> Result<(), Failure> {
-    let s3 = S3Objects::connect(&settings.s3).await;
-    let session = connect(cassandra).await?;
-    let objects = rows(&session, &cassandra.keyspace).await?;
-    let (started, before) = (Instant::now(), processors());
-    if objects.len() < count {
-        return Err(format!("{} of {count} objects have rows", objects.len()).into());
-    }
-    let each = stream::iter(&objects).take(count).map(|(key, inserts)| {
-        let (s3, session) = (&s3, &session);
-        async move {
-            s3.get(&pinned(bucket, key), MAX_BYTES).await?;
-            inserts.execute(session).await
+struct Clients {
+    s3: Arc<dyn Objects>,
+    cassandra: CassandraConfig,
+    session: Session,
+    rows: Vec<(String, Inserts)>,
+}
+
+impl Clients {
+    async fn from_env(bucket: &str, objects: usize) -> Result<Clients, Failure> {
+        let settings = Settings::from_env(None)?;
+        let cassandra = settings.cassandra.ok_or("SPOTTER_CASSANDRA names the database, as host:port")?;
+        let session = connect(&cassandra).await?;
+        let rows = rows(&session, &cassandra.keyspace, bucket).await?;
+        let rows: Vec<_> = rows.into_iter().filter(|(_, inserts)| inserts.0.len() == 3).take(objects).collect();
+        if rows.len() < objects {
+            return Err(format!("{} of {objects} objects have rows", rows.len()).into());
         }
+        Ok(Clients { s3: Arc::new(S3Objects::connect(&settings.s3).await), cassandra, session, rows })
+    }
+}
+
+async fn bare_loop(bucket: &str, objects: usize) -> Result<(), Failure> {
+    let Clients { s3, session, rows, .. } = &Clients::from_env(bucket, objects).await?;
+    let each = stream::iter(rows).map(|(key, inserts)| async move {
+        s3.get(&pinned(bucket, key), MAX_BYTES).await?;
+        inserts.execute(session).await
     });
-    each.buffer_unordered(at_once).try_collect::<()>().await?;
-    let (wall, busy) = (started.elapsed(), processors() - before);
-    println!("{count} objects in {:.2} s, {:.2} s of the processors", wall.as_secs_f64(), busy.as_secs_f64());
-    Ok(())
+    each.buffer_unordered(AT_ONCE).try_collect().await
 }
 
 fn pinned(bucket: &str, key: &str) -> Pinned {
     Pinned { bucket: bucket.to_owned(), key: key.to_owned(), version_id: None, etag: None }
 }
 
-/// One object: the event of its upload, and the INSERTs that an invocation for it makes.
-struct Object {
-    key: String,
-    event: Value,
-    inserts: Inserts,
-}
-
-async fn warm(mut cassandra: CassandraConfig, objects: usize, rounds: usize) -> Result<(), Failure> {
-    cassandra.keyspace = format!("bench_{:08x}", fastrand::u32(..));
-    let folder = tempfile::tempdir()?;
-    let store = Store::open(folder.path())?;
-    let keys: Vec<String> = (0..objects).map(|at| format!("{at:06}.png")).collect();
-    load(&store, BUCKET, keys.iter().cloned()).await?;
-    let credentials = Credentials::random()?;
-    let address = serve(store, credentials.clone())?;
-    let s3: Arc<dyn Objects> = Arc::new(S3Objects::new(client(&format!("http://{address}"), &credentials)));
-    let session = connect(&cassandra).await?;
-    let records = Arc::new(Cassandra::new(cassandra.clone()));
-    records.apply_schema(&Wanted { replication: None, layout: None, ttl: None }).await?;
-    let model = Arc::new(Model::embedded()?);
-    let function =
-        Function::new(Pipeline::new(s3.clone(), records, model, Limits::default(), MAX_BYTES), EventBridgeKeys::Plain);
-    for key in &keys {
-        invoke(&function, &event(key)).await?;
-    }
-    let mut inserts = rows(&session, &cassandra.keyspace).await?;
-    let found = keys.into_iter().map(|key| {
-        let inserts = inserts.remove(&key).filter(|inserts| inserts.0.len() == 3);
-        Some(Object { event: event(&key), inserts: inserts?, key })
-    });
-    let found = found.collect::<Option<Vec<_>>>().ok_or("an object has no rows")?;
-    let measured = measure(&function, &*s3, &session, &found, rounds).await;
-    session.query_unpaged(format!("DROP KEYSPACE {}", cassandra.keyspace), ()).await?;
-    let Measured { whole, get, insert } = measured?;
+async fn warm(bucket: &str, objects: usize, rounds: usize) -> Result<(), Failure> {
+    let clients = Clients::from_env(bucket, objects).await?;
+    let records = Arc::new(Cassandra::new(clients.cassandra.clone()));
+    let pipeline =
+        Pipeline::new(clients.s3.clone(), records, Arc::new(Model::embedded()?), Limits::default(), MAX_BYTES);
+    let function = Function::new(pipeline, EventBridgeKeys::Plain);
+    // The first one connects, and writes its slot down.
+    measure(&function, &clients, bucket, 1).await?;
+    let Measured { whole, get, insert } = measure(&function, &clients, bucket, rounds).await?;
     println!("{objects} objects, {rounds} rounds; median (ninth decile)");
     let bare: Vec<f64> = get.iter().zip(&insert).map(|(get, insert)| get + insert).collect();
     let ratios: Vec<f64> = whole.iter().zip(&bare).map(|(whole, bare)| whole / bare).collect();
@@ -219,38 +188,35 @@ struct Measured {
 }
 
 /// Milliseconds; who goes first changes from object to object.
-async fn measure(
-    function: &Function,
-    s3: &dyn Objects,
-    session: &Session,
-    objects: &[Object],
-    rounds: usize,
-) -> Result<Measured, Failure> {
+async fn measure(function: &Function, clients: &Clients, bucket: &str, rounds: usize) -> Result<Measured, Failure> {
     let mut measured = Measured::default();
     let ms = |since: Instant| since.elapsed().as_secs_f64() * 1e3;
-    for at in 0..rounds * objects.len() {
-        let Object { key, event, inserts } = &objects[at % objects.len()];
-        for invocation in [at % 2 == 0, at % 2 == 1] {
-            let started = Instant::now();
-            if invocation {
-                invoke(function, event).await?;
-                measured.whole.push(ms(started));
-            } else {
-                s3.get(&pinned(BUCKET, key), MAX_BYTES).await?;
-                measured.get.push(ms(started));
+    for round in 0..rounds {
+        for (at, (key, inserts)) in clients.rows.iter().enumerate() {
+            let event = event(bucket, key);
+            let first = (round + at) % 2 == 0;
+            for invocation in [first, !first] {
                 let started = Instant::now();
-                inserts.execute(session).await?;
-                measured.insert.push(ms(started));
+                if invocation {
+                    invoke(function, &event).await?;
+                    measured.whole.push(ms(started));
+                } else {
+                    clients.s3.get(&pinned(bucket, key), MAX_BYTES).await?;
+                    measured.get.push(ms(started));
+                    let started = Instant::now();
+                    inserts.execute(&clients.session).await?;
+                    measured.insert.push(ms(started));
+                }
             }
         }
     }
     Ok(measured)
 }
 
-fn event(key: &str) -> Value {
+fn event(bucket: &str, key: &str) -> Value {
     let notification = Notification {
         name: EventName::Put,
-        bucket: BUCKET,
+        bucket,
         key,
         size: None,
         etag: None,
