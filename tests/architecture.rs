@@ -346,7 +346,7 @@ fn one_build(trees: Trees) -> Result<(), Failed> {
 }
 
 /// What git has or would add.
-fn tracked_files() -> Result<Vec<PathBuf>, String> {
+pub fn tracked_files() -> Result<Vec<PathBuf>, String> {
     let output = Command::new("git")
         .current_dir(root())
         .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
@@ -388,6 +388,6 @@ fn no_registry(files: Vec<PathBuf>) -> Result<(), Failed> {
     fail_with(wrong)
 }
 
-fn fail_with(wrong: Vec<String>) -> Result<(), Failed> {
+pub fn fail_with(wrong: Vec<String>) -> Result<(), Failed> {
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n").into()) }
 }

@@ -19,6 +19,7 @@ mod function_url;
 mod guard;
 mod harness;
 mod hostile;
+mod links;
 mod model;
 mod model_source;
 mod notify;
@@ -52,6 +53,7 @@ fn main() -> std::process::ExitCode {
     trials.extend(function_url::trials());
     trials.extend(guard::trials());
     trials.extend(hostile::trials());
+    trials.extend(links::trials());
     trials.extend(model::trials());
     trials.extend(model_source::trials());
     trials.extend(notify::trials());
