@@ -1,5 +1,7 @@
 //! The only place that reads the environment. A bad value is an error that names its variable.
 
+#[cfg(test)]
+mod documented;
 mod notify;
 
 use std::ffi::OsString;
