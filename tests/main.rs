@@ -19,6 +19,7 @@ mod function_url;
 mod guard;
 mod harness;
 mod hostile;
+mod metrics;
 mod model;
 mod model_source;
 mod notify;
@@ -30,6 +31,7 @@ mod s3;
 mod serve;
 mod simulation;
 mod stack;
+mod telemetry;
 mod webhook;
 mod worker;
 
@@ -52,6 +54,7 @@ fn main() -> std::process::ExitCode {
     trials.extend(function_url::trials());
     trials.extend(guard::trials());
     trials.extend(hostile::trials());
+    trials.extend(metrics::trials());
     trials.extend(model::trials());
     trials.extend(model_source::trials());
     trials.extend(notify::trials());
@@ -63,6 +66,7 @@ fn main() -> std::process::ExitCode {
     trials.extend(serve::trials());
     trials.extend(simulation::trials());
     trials.extend(stack::trials());
+    trials.extend(telemetry::trials());
     trials.extend(webhook::trials());
     trials.extend(worker::trials());
     harness::run(trials)
