@@ -179,7 +179,7 @@ async fn phases(
     }
     let watch = Watch::start();
     for ((subject, bytes), (_, record)) in pictures.iter().zip(sample) {
-        if record::of_picture(subject, bytes, model, Limits::default()) != *record {
+        if record::of_verdict(subject, model, record::verdict(bytes, model, Limits::default())) != *record {
             return Err("another record".into());
         }
     }
@@ -220,7 +220,7 @@ async fn fill(
     while let Some(object) = filled.try_next().await? {
         let (event, handled) = object.handled.ok_or("it had a record")?;
         sum.fetch += handled.steps.fetch;
-        sum.classify += handled.steps.classify;
+        sum.classify += handled.steps.decode + handled.steps.classify;
         sum.write += handled.steps.write;
         let Outcome::Recorded(record) = handled.outcome else { continue };
         recorded += 1;

@@ -20,6 +20,7 @@ pub use crate::records::cassandra::{
     CA_VARIABLE as CASSANDRA_CA, DATACENTER_VARIABLE as CASSANDRA_DC, TLS_VARIABLE as CASSANDRA_TLS,
 };
 use crate::secret::Secret;
+use crate::telemetry::{Lines, Sample};
 
 /// The binary's name, and the data folder's.
 pub const PROGRAM: &str = "spotter";
@@ -38,6 +39,8 @@ pub const NOTIFY: &str = "SPOTTER_NOTIFY";
 pub const NOTIFY_ONLY: &str = "SPOTTER_NOTIFY_ONLY";
 pub const NOTIFY_SECRET: &str = "SPOTTER_NOTIFY_SECRET";
 pub const TAG: &str = "SPOTTER_TAG";
+pub const LOG_FORMAT: &str = "SPOTTER_LOG_FORMAT";
+pub const LOG_SAMPLE: &str = "SPOTTER_LOG_SAMPLE";
 pub const INCLUDE: &str = "SPOTTER_INCLUDE";
 pub const EXCLUDE: &str = "SPOTTER_EXCLUDE";
 pub const QUEUE: &str = "SPOTTER_QUEUE";
@@ -82,6 +85,8 @@ pub struct Settings {
     pub tag: bool,
     /// Other objects are not looked at.
     pub filter: Filter,
+    /// What is logged of what went well.
+    pub logged: Sample,
     /// URL or name of the queue that `worker` consumes.
     pub queue: Option<String>,
     /// The SDK finds a custom endpoint for the queue in the environment.
@@ -142,6 +147,7 @@ impl Settings {
             notify: notify::notify(&get)?,
             tag: choice(&get, TAG, &[("on", true), ("off", false)])?.unwrap_or(false),
             filter: Filter { include: globs(&get, INCLUDE)?, exclude: globs(&get, EXCLUDE)? },
+            logged: sample(&get)?,
             queue: text(&get, QUEUE)?,
             queue_endpoint_in_env: QUEUE_ENDPOINTS.into_iter().any(|name| get(name).is_some()),
             webhook_token: secret(&get, WEBHOOK_TOKEN)?,
@@ -155,6 +161,16 @@ impl Settings {
 /// Whether a terminal may be written to in colours: <https://no-color.org>, and no `TERM=dumb`.
 pub fn colours_wanted() -> bool {
     colours(std::env::var_os)
+}
+
+/// How a command logs.
+///
+/// # Errors
+/// A format that there is not.
+pub fn log_lines() -> Result<Lines, ConfigError> {
+    let get = |name: &'static str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let pretty = Lines::Pretty { colours: colours_wanted() };
+    Ok(choice(&get, LOG_FORMAT, &[("text", pretty), ("json", Lines::Json)])?.unwrap_or(pretty))
 }
 
 fn colours(variables: impl Variables) -> bool {
@@ -181,6 +197,13 @@ fn page_token(get: &impl Variables) -> Result<Option<Secret>, ConfigError> {
         }
         token => Ok(token),
     }
+}
+
+fn sample(get: &impl Variables) -> Result<Sample, ConfigError> {
+    let Some(value) = text(get, LOG_SAMPLE)? else {
+        return Ok(Sample::default());
+    };
+    Sample::parse(&value).ok_or_else(|| error(LOG_SAMPLE, &value, "must be a share from 0 to 1, such as 0.01"))
 }
 
 fn model(get: &impl Variables) -> Result<ModelSource, ConfigError> {
@@ -343,6 +366,10 @@ mod tests {
         let login = error(&[(CASSANDRA, "bob:hunter2@db:9042")]);
         assert!(login.contains(CASSANDRA_PASSWORD) && !login.contains("hunter2"), "{login}");
         assert!(error(&[(CASSANDRA, "a"), (KEYSPACE, "x; DROP")]).contains("SPOTTER_KEYSPACE"));
+        assert_eq!(
+            error(&[(LOG_SAMPLE, "1%")]),
+            "SPOTTER_LOG_SAMPLE=\"1%\": must be a share from 0 to 1, such as 0.01"
+        );
         assert_eq!(error(&[(TAG, "yes")]), "SPOTTER_TAG=\"yes\": must be on or off");
         assert!(read(&[(TAG, "on")]).unwrap().tag && !read(&[]).unwrap().tag);
         assert!(error(&[(CASSANDRA, "a"), (CASSANDRA_PASSWORD, "p")]).contains("SPOTTER_CASSANDRA_USER"));

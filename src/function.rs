@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::event::{self, Envelope, EventBridgeKeys, EventError, ObjectEvent};
 use crate::pipeline::{Handled, Outcome, Pipeline};
-use crate::telemetry;
+use crate::telemetry::{self, Context, Sample};
 
 /// For one event where no service sets a limit. What is not done by then must come again.
 pub const TIME_LIMIT: Duration = Duration::from_secs(60);
@@ -22,6 +22,23 @@ const RESULT_STRING: usize = 1_024;
 pub struct Function {
     pipeline: Pipeline,
     eventbridge_keys: EventBridgeKeys,
+    logged: Sample,
+}
+
+/// What is known of one call beside its event.
+#[derive(Debug, Clone, Copy)]
+pub struct Call<'a> {
+    /// By when there must be an answer.
+    pub deadline: Instant,
+    /// What log lines say of it.
+    pub context: Context<'a>,
+}
+
+impl Call<'_> {
+    /// What is known of one message of several.
+    fn of(self, attempt: Option<u32>) -> Self {
+        Call { context: Context { attempt: attempt.or(self.context.attempt), ..self.context }, ..self }
+    }
 }
 
 /// What one delivery came to.
@@ -31,6 +48,11 @@ pub struct Answer {
     pub body: Result<Value, FunctionError>,
     /// Every object that the event named, in its order.
     pub objects: Vec<(ObjectEvent, Handled)>,
+    /// Events, or parts of this one, that nobody could read.
+    pub unreadable: usize,
+    /// Objects whose event had come before.
+    pub redelivered: usize,
+    pub took: Duration,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -45,43 +67,68 @@ pub enum FunctionError {
 /// An SQS message or a batch task with what became of it; the whole event in the other envelopes.
 struct Item {
     id: String,
+    attempt: Option<u32>,
     results: Vec<Result<(ObjectEvent, Handled), EventError>>,
 }
 
 impl Function {
     pub fn new(pipeline: Pipeline, eventbridge_keys: EventBridgeKeys) -> Function {
-        Function { pipeline, eventbridge_keys }
+        Function { pipeline, eventbridge_keys, logged: Sample::default() }
     }
 
-    /// Handles every object of one event, whatever its envelope. The answer comes by `deadline`: an object that is
-    /// still under way then must come again.
+    /// Of what went well, only some is logged.
+    pub fn logging(self, logged: Sample) -> Function {
+        Function { logged, ..self }
+    }
+
+    /// [`Function::answer_to`] a call of which nothing else is known.
     pub async fn answer(&self, payload: &Value, deadline: Instant) -> Answer {
+        self.answer_to(Call { deadline, context: Context::default() }, payload).await
+    }
+
+    /// Handles every object of one event, whatever its envelope. The answer comes by the call's deadline: an object
+    /// that is still under way then must come again.
+    pub async fn answer_to(&self, call: Call<'_>, payload: &Value) -> Answer {
+        let started = Instant::now();
         let delivery = match event::parse(payload, self.eventbridge_keys) {
             Ok(delivery) => delivery,
-            Err(error) => return Answer { body: Err(error.into()), objects: Vec::new() },
+            Err(error) => {
+                let took = started.elapsed();
+                return Answer { body: Err(error.into()), objects: Vec::new(), unreadable: 1, redelivered: 0, took };
+            }
         };
-        let mut items: Vec<Item> =
-            delivery.items.iter().map(|item| Item { id: item.id.clone(), results: Vec::new() }).collect();
-        let events = delivery.items.into_iter().map(|item| item.events).enumerate();
-        let events = events.flat_map(|(at, events)| events.into_iter().map(move |event| (at, event)));
+        let item = |item: &event::Item| Item { id: item.id.clone(), attempt: item.attempt, results: Vec::new() };
+        let mut items: Vec<Item> = delivery.items.iter().map(item).collect();
+        let events = delivery.items.into_iter().enumerate();
+        let events = events.flat_map(|(at, item)| {
+            let attempt = item.attempt;
+            item.events.into_iter().map(move |event| (at, event, attempt))
+        });
         let mut results = stream::iter(events)
-            .map(|(at, event)| async move { (at, self.handle(event, deadline).await) })
+            .map(|(at, event, attempt)| async move { (at, self.handle(event, call.of(attempt)).await) })
             .buffered(CONCURRENT_OBJECTS);
         while let Some((at, result)) = results.next().await {
             items[at].results.push(result);
         }
         let body = body(&delivery.envelope, &items);
-        Answer { body, objects: items.into_iter().flat_map(|item| item.results).filter_map(Result::ok).collect() }
+        let unreadable = items.iter().flat_map(|item| &item.results).filter(|result| result.is_err()).count();
+        let again = items.iter().filter(|item| item.attempt.or(call.context.attempt) > Some(1));
+        let redelivered = again.flat_map(|item| &item.results).filter(|result| result.is_ok()).count();
+        let objects = items.into_iter().flat_map(|item| item.results).filter_map(Result::ok).collect();
+        Answer { body, objects, unreadable, redelivered, took: started.elapsed() }
     }
 
     async fn handle(
         &self,
         event: Result<ObjectEvent, EventError>,
-        deadline: Instant,
+        Call { deadline, context }: Call<'_>,
     ) -> Result<(ObjectEvent, Handled), EventError> {
-        let event = event.inspect_err(|error| tracing::error!(%error, "unreadable event"))?;
+        let event = event.inspect_err(|error| {
+            let Context { request_id, trace_id, attempt } = context;
+            tracing::error!(%error, attempt, request_id, trace_id, "unreadable event");
+        })?;
         let handled = self.pipeline.handle(&event, deadline).await;
-        telemetry::outcome(&event, &handled);
+        telemetry::outcome(&event, &handled, context, self.logged);
         Ok((event, handled))
     }
 }

@@ -28,6 +28,7 @@ pub mod function;
 pub mod init;
 #[cfg(feature = "cli")]
 pub mod local;
+pub mod metrics;
 pub mod model_source;
 pub mod notify;
 pub mod objects;

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `/`, `/assets/…` | one document and its modules: static files in the binary |
 //! | `/api/…` | JSON, as `/api/openapi.json` says |
+//! | `/metrics` | what Prometheus reads, where one process serves and records |
 //! | `/api/live` | each record as it is written (server-sent events), where one process serves and records |
 //!
 //! It stands behind `spotter serve` and, without what only that has, behind a function's URL. Nothing that comes from a
@@ -13,6 +14,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{StatusCode, Uri};
 use axum::routing::{MethodRouter, get, post};
 use futures_util::future::BoxFuture;
@@ -21,6 +23,7 @@ use tokio::sync::Semaphore;
 use self::answer::Failure;
 use crate::classifier::Model;
 use crate::decode::Limits;
+use crate::metrics::{self, Exposition};
 use crate::objects::Objects;
 use crate::records::Records;
 
@@ -45,6 +48,7 @@ pub use live::Live;
 const LARGEST_BODY: usize = 16 * 1024;
 /// Journeys at once: each holds an object and its pixels.
 const JOURNEYS: usize = 2;
+const METRICS: &str = "/metrics";
 
 /// What the page shows, what it may do, and for whom.
 pub struct PageState {
@@ -63,10 +67,12 @@ pub struct PageState {
     pub live: Option<Live>,
     /// `None`: there are no samples to load.
     pub samples: Option<Samples>,
+    /// `None`: Prometheus asks somebody else.
+    pub metrics: Option<Exposition>,
     /// The `Host` headers that are answered, `name:port`; [`loopback_hosts`] makes the usual ones. `None`: whatever
     /// stands in front answers to one name only.
     pub hosts: Option<Vec<String>>,
-    /// What `/api` asks for; `None`: somebody else has checked, or everybody may.
+    /// What `/api` and `/metrics` ask for; `None`: somebody else has checked, or everybody may.
     pub token: Option<Token>,
 }
 
@@ -114,7 +120,10 @@ fn api() -> [Route; 12] {
 pub fn router(state: PageState) -> Router {
     let shared =
         Arc::new(Shared { model: state.model.id(), page: state, journeys: Arc::new(Semaphore::new(JOURNEYS)) });
-    let router = Router::new().route("/", get(assets::document)).route("/assets/{*path}", get(assets::asset));
+    let mut router = Router::new().route("/", get(assets::document)).route("/assets/{*path}", get(assets::asset));
+    if let Some(exposition) = shared.page.metrics.clone() {
+        router = router.route(METRICS, get(async move || ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], exposition())));
+    }
     let own_site = axum::middleware::from_fn_with_state(Arc::clone(&shared), guard::own_site);
     let router = api().into_iter().fold(router, |router, (method, path, answer)| {
         // A method that is not the path's is told so, however it was sent.

@@ -2,21 +2,24 @@
 
 mod absence;
 mod after;
+mod way;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::Semaphore;
 use tokio::time::timeout_at;
 
 use crate::classifier::Model;
-use crate::decode::Limits;
+use crate::decode::{Limits, decode};
 use crate::event::{Change, NULL_VERSION, ObjectEvent};
 use crate::filter::Filter;
 use crate::objects::{FetchError, Head, Object, Objects, Pinned};
 use crate::record::{self, Order, Record, Subject};
-use crate::records::{self, Latest, Records, RecordsError};
+use crate::records::{self, Latest, Records};
 pub use after::After;
+use way::Way;
+pub use way::{Handled, Stage, Steps};
 
 /// Bytes of objects that are in memory at once; one object may be larger.
 const FETCHED_BYTES: u64 = 128_000_000;
@@ -49,32 +52,18 @@ pub enum Outcome {
     Retry(String),
 }
 
-/// An outcome and what it took.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Handled {
-    pub outcome: Outcome,
-    pub steps: Steps,
-    /// Of a retry: the bucket or the records did not answer in time, or said that they cannot keep up.
-    pub overloaded: bool,
-}
+impl Outcome {
+    pub const NAMES: [&str; 4] = ["recorded", "superseded", "ignored", "retry"];
 
-/// How long each step took; zero where it was not taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Steps {
-    pub fetch: Duration,
-    /// Decoding, preprocessing and the model.
-    pub classify: Duration,
-    pub write: Duration,
-    /// Tags and telling others.
-    pub tell: Duration,
-}
-
-/// How far one object has come.
-struct Way {
-    deadline: Instant,
-    doing: &'static str,
-    steps: Steps,
-    overloaded: bool,
+    pub fn name(&self) -> &'static str {
+        let [recorded, superseded, ignored, retry] = Outcome::NAMES;
+        match self {
+            Outcome::Recorded(_) => recorded,
+            Outcome::Superseded(_) => superseded,
+            Outcome::Ignored(_) => ignored,
+            Outcome::Retry(_) => retry,
+        }
+    }
 }
 
 /// What is known of an object before it is fetched.
@@ -140,7 +129,7 @@ impl Pipeline {
             version_id: event.version_id.clone(),
             etag: event.etag.clone(),
         };
-        way.doing = "reading what is known of it";
+        way.stage = Stage::Known;
         let read;
         let known = match known {
             Known::Latest(latest) => latest,
@@ -154,11 +143,11 @@ impl Pipeline {
             let subject = Subject { order: order(event, &head, known), event: event.clone(), head };
             return Ok(self.write(record::of_verdict(&subject, &self.model, verdict), way).await);
         }
-        way.doing = "waiting for memory";
+        way.stage = Stage::Memory;
         let expected = event.size.unwrap_or(self.max_bytes).min(self.max_bytes).min(FETCHED_BYTES);
         // The semaphore is never closed.
         let _in_memory = self.fetched.acquire_many(expected.div_ceil(PERMIT_BYTES) as u32).await.ok();
-        way.doing = "fetching it";
+        way.stage = Stage::Fetch;
         let started = Instant::now();
         let fetched = self.objects.get(&pinned, self.max_bytes).await;
         way.steps.fetch = started.elapsed();
@@ -214,7 +203,7 @@ impl Pipeline {
         if event.change != Change::Created || !self.after.tells() {
             return Outcome::Superseded(why);
         }
-        way.doing = "reading what is known of it";
+        way.stage = Stage::Known;
         let (order, model) = (Order::of(event), self.model.id());
         match records::of_order(&*self.records, &event.bucket, &event.key, &order, &model).await {
             Ok(Some(row)) => self.write(row, way).await,
@@ -224,31 +213,36 @@ impl Pipeline {
     }
 
     async fn classify(&self, subject: Subject, bytes: Vec<u8>, way: &mut Way) -> Result<Record, Outcome> {
-        way.doing = "classifying it";
+        way.stage = Stage::Classify;
         let (model, limits) = (Arc::clone(&self.model), self.limits);
         let permit = Arc::clone(&self.classifying).acquire_owned().await;
         let started = Instant::now();
-        let record = tokio::task::spawn_blocking(move || {
+        let work = tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            record::of_picture(&subject, &bytes, &model, limits)
+            let started = Instant::now();
+            let picture = decode(&bytes, model.channels(), limits);
+            let decoding = started.elapsed();
+            (record::of_picture(&subject, picture, &model), decoding)
         });
-        let record = record.await;
-        way.steps.classify = started.elapsed();
-        match record {
-            Ok(record) => Ok(record),
+        match work.await {
+            Ok((record, decoding)) => {
+                way.steps.decode = decoding;
+                way.steps.classify = started.elapsed().saturating_sub(decoding);
+                Ok(record)
+            }
             Err(error) => Err(Outcome::Retry(format!("classifying stopped: {error}"))),
         }
     }
 
     async fn write(&self, record: Record, way: &mut Way) -> Outcome {
-        way.doing = "writing its record";
+        way.stage = Stage::Write;
         let started = Instant::now();
         let written = self.records.write(&record, way.deadline).await;
         way.steps.write = started.elapsed();
         if let Err(error) = written {
             return way.unrecorded(&error);
         }
-        way.doing = "telling of its record";
+        way.stage = Stage::Tell;
         let started = Instant::now();
         let followed = self.after.follow(&*self.objects, &record, way.deadline).await;
         way.steps.tell = started.elapsed();
@@ -256,32 +250,6 @@ impl Pipeline {
             Ok(()) => Outcome::Recorded(Box::new(record)),
             Err(why) => Outcome::Retry(why),
         }
-    }
-}
-
-impl Way {
-    fn until(deadline: Instant) -> Way {
-        Way { deadline, doing: "waiting for its turn", steps: Steps::default(), overloaded: false }
-    }
-
-    /// `None` is an outcome that did not come in time.
-    fn end(self, event: &ObjectEvent, outcome: Option<Outcome>) -> Handled {
-        let overloaded = self.overloaded || outcome.is_none();
-        let outcome = outcome.unwrap_or_else(|| {
-            let ObjectEvent { bucket, key, .. } = event;
-            Outcome::Retry(format!("s3://{bucket}/{key}: the time was up while still {}", self.doing))
-        });
-        Handled { outcome, steps: self.steps, overloaded }
-    }
-
-    fn refused(&mut self, error: &FetchError) -> Outcome {
-        self.overloaded = matches!(error, FetchError::Overloaded(_));
-        Outcome::Retry(error.to_string())
-    }
-
-    fn unrecorded(&mut self, error: &RecordsError) -> Outcome {
-        self.overloaded = matches!(error, RecordsError::Unavailable(_));
-        Outcome::Retry(error.to_string())
     }
 }
 

@@ -1,36 +1,55 @@
-//! Logs: one line an object. JSON where a machine reads them, pretty on a terminal.
+//! Logs: one line an object. JSON where a machine reads them, pretty on a terminal. No text in them is without bound.
 
+mod outcome;
+
+use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 
+use serde_json::Value;
 use tracing::Subscriber;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::field::MakeExt;
 use tracing_subscriber::fmt::format::debug_fn;
 use tracing_subscriber::util::SubscriberInitExt;
 
+pub use self::outcome::{Context, Sample, outcome};
 use crate::encoding::{visible, visible_json};
-use crate::event::ObjectEvent;
-use crate::pipeline::{Handled, Outcome, Steps};
-use crate::record::Order;
 
 /// What `RUST_LOG` is when it is not set. What the driver of Cassandra (`scylla`) has to say is in our own errors, and
 /// a failed attempt is none yet.
 const DEFAULT_LEVELS: &str = "warn,spotter=info,scylla=off";
 
-/// JSON lines on stdout, where Lambda collects them. Call once.
-pub fn to_json() {
-    let levels = EnvFilter::try_from_default_env().unwrap_or_else(|_| DEFAULT_LEVELS.into());
-    // A second call finds the first one's subscriber and leaves it.
-    let _ = json(levels, io::stdout).try_init();
+/// Bytes of one text in a line: a key, which has 1,024 at most, and some words. Errors may repeat what others say.
+const LONGEST_TEXT: usize = 2_048;
+
+/// How a terminal's lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lines {
+    /// For people; few, unless `RUST_LOG` says more: commands say themselves what became of objects.
+    Pretty { colours: bool },
+    /// For whoever collects them; with what became of objects.
+    Json,
 }
 
-/// Lines for people on stderr, few unless `RUST_LOG` says more: commands say themselves what became of objects, and
-/// what the endpoint refuses is told to whom it refuses it. Call once.
-pub fn to_terminal(colours: bool) {
-    let levels = EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| "error,spotter=warn,s3s=off,scylla=off,spotter::telemetry=off".into());
-    let colours = colours && io::stderr().is_terminal();
-    let _ = lines(levels, colours, io::stderr).try_init();
+/// JSON lines on stdout, where Lambda collects them. Call once.
+pub fn to_json() {
+    // A second call finds the first one's subscriber and leaves it.
+    let _ = json(levels(DEFAULT_LEVELS), io::stdout).try_init();
+}
+
+/// Lines on stderr. What the endpoint refuses is told to whom it refuses it. Call once.
+pub fn to_terminal(lines: Lines) {
+    let _ = match lines {
+        Lines::Json => json(levels(&format!("{DEFAULT_LEVELS},s3s=off")), io::stderr).try_init(),
+        Lines::Pretty { colours } => {
+            let levels = levels("error,spotter=warn,s3s=off,scylla=off,spotter::telemetry=off");
+            pretty(levels, colours && io::stderr().is_terminal(), io::stderr).try_init()
+        }
+    };
+}
+
+fn levels(default: &str) -> EnvFilter {
+    EnvFilter::try_from_default_env().unwrap_or_else(|_| default.into())
 }
 
 fn json<W: Write + 'static>(
@@ -42,12 +61,12 @@ fn json<W: Write + 'static>(
 }
 
 /// A stranger's text is in fields, never in a message's format: of both, each stays on its line.
-fn lines<W: Write + 'static>(
+fn pretty<W: Write + 'static>(
     levels: EnvFilter,
     colours: bool,
     to: impl Fn() -> W + Send + Sync + 'static,
 ) -> impl Subscriber + Send + Sync {
-    let fields = debug_fn(|to, field, value| match (field.name(), visible(&format!("{value:?}"))) {
+    let fields = debug_fn(|to, field, value| match (field.name(), visible(&shortened(&format!("{value:?}")))) {
         ("message", value) => write!(to, "{value}"),
         (name, value) => write!(to, "{name}={value}"),
     });
@@ -60,18 +79,51 @@ fn lines<W: Write + 'static>(
         .finish()
 }
 
+fn shortened(text: &str) -> Cow<'_, str> {
+    if text.len() <= LONGEST_TEXT {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(format!("{}…", &text[..text.floor_char_boundary(LONGEST_TEXT)]))
+}
+
+fn shorten(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = shortened(text).into_owned(),
+        Value::Array(values) => values.iter_mut().for_each(shorten),
+        Value::Object(fields) => fields.values_mut().for_each(shorten),
+        _ => {}
+    }
+}
+
+/// A line that is too short to have a long text in it stays as it is.
+fn bounded(line: &str) -> Cow<'_, str> {
+    if line.len() <= LONGEST_TEXT {
+        return Cow::Borrowed(line);
+    }
+    let Ok(mut value) = serde_json::from_str(line) else { return shortened(line) };
+    shorten(&mut value);
+    Cow::Owned(format!("{value}\n"))
+}
+
 /// JSON's own escapes leave out what turns the direction of text, and the control characters above ASCII.
 struct Escaped<W>(W);
 
 impl<W: Write> Write for Escaped<W> {
+    /// Gets a whole line at once.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write_all(visible_json(&String::from_utf8_lossy(bytes)).as_bytes())?;
+        self.0.write_all(visible_json(&bounded(&String::from_utf8_lossy(bytes))).as_bytes())?;
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         self.0.flush()
     }
+}
+
+/// A line of its own on stdout, whatever the levels are: CloudWatch makes metrics of it.
+pub fn measured(line: String) {
+    // Whole, so that no other line comes between.
+    let _ = io::stdout().write_all((line + "\n").as_bytes());
 }
 
 /// One line about what keeps a process from doing its work, where nobody but the log may be told.
@@ -82,36 +134,6 @@ pub fn misconfigured(why: &str) {
 /// One line about a model that cannot be had, now or ever.
 pub fn no_model(why: &str) {
     tracing::error!(outcome = "no_model", why);
-}
-
-/// One line about one object's outcome.
-pub fn outcome(event: &ObjectEvent, handled: &Handled) {
-    let (bucket, key, seq) = (event.bucket.as_str(), event.key.as_str(), Order::of(event).seq);
-    let trace_id = event.trace_id.as_deref();
-    let Steps { fetch, classify, write, tell } = handled.steps;
-    let [fetch_ms, classify_ms, write_ms, tell_ms] =
-        [fetch, classify, write, tell].map(|step| step.as_secs_f64() * 1e3);
-    match &handled.outcome {
-        Outcome::Recorded(record) => tracing::info!(
-            bucket,
-            key,
-            seq,
-            trace_id,
-            outcome = "recorded",
-            status = record.status.as_str(),
-            label = record.label.as_deref(),
-            confidence = record.confidence.map(|confidence| (f64::from(confidence) * 1e4).round() / 1e4),
-            model = record.model,
-            why = record.why,
-            fetch_ms,
-            classify_ms,
-            write_ms,
-            tell_ms,
-        ),
-        Outcome::Superseded(why) => tracing::warn!(bucket, key, seq, trace_id, outcome = "superseded", why),
-        Outcome::Ignored(why) => tracing::info!(bucket, key, seq, trace_id, outcome = "ignored", why),
-        Outcome::Retry(why) => tracing::error!(bucket, key, seq, trace_id, outcome = "retry", why),
-    }
 }
 
 #[cfg(test)]
@@ -174,9 +196,9 @@ mod tests {
         let text = kept.text();
         assert!(text.chars().all(is_text), "{text:?}");
         assert_eq!(text.lines().count(), lines);
-        let first: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+        let first: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
         assert_eq!(first["key"], HOSTILE, "and is the same text");
-        assert!(text.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()), "{text}");
+        assert!(text.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()), "{text}");
     }
 
     #[test]
@@ -184,7 +206,7 @@ mod tests {
         for colours in [false, true] {
             let kept = Kept::default();
             let to = kept.clone();
-            let count = log(lines("trace".into(), colours, move || to.clone()));
+            let count = log(pretty("trace".into(), colours, move || to.clone()));
             let text = kept.text();
             assert_eq!(text.lines().count(), count, "{text:?}");
             // The colours are ours: digits, and no other of a terminal's commands.
@@ -194,5 +216,32 @@ mod tests {
             assert!(plain.chars().all(is_text) && text.contains('七'), "{text:?}");
             assert!(!text.contains("\u{1b}[2J") && !text.contains("\u{1b}]"), "{text:?}");
         }
+    }
+
+    /// A bucket's or a database's error repeats whatever it likes; a key is whole.
+    #[test]
+    fn no_text_is_without_bound() {
+        let (key, why) = ("\u{1b}".repeat(1_024), "é\u{202e}".repeat(100_000));
+        let write = |subscriber: Box<dyn Subscriber + Send + Sync>| {
+            tracing::subscriber::with_default(subscriber, || {
+                let _entered = tracing::error_span!("of", why).entered();
+                tracing::error!(key, why, "{why}");
+            });
+        };
+        let kept = Kept::default();
+        let to = kept.clone();
+        write(Box::new(json("trace".into(), move || to.clone())));
+        let line: Value = serde_json::from_str(&kept.text()).unwrap();
+        assert_eq!((&line["key"], kept.text().lines().count()), (&Value::from(key.clone()), 1));
+        assert!(kept.text().len() < 8 * 5 * LONGEST_TEXT, "{}", kept.text().len());
+        for text in [&line["why"], &line["message"], &line["span"]["why"]] {
+            let text = text.as_str().unwrap();
+            assert!(text.ends_with('…') && text.len() < LONGEST_TEXT + 4 && text.starts_with("é\u{202e}é"), "{text:?}");
+        }
+        let kept = Kept::default();
+        let to = kept.clone();
+        write(Box::new(pretty("trace".into(), false, move || to.clone())));
+        assert!(kept.text().len() < 8 * 5 * LONGEST_TEXT, "{}", kept.text().len());
+        assert_eq!(kept.text().matches("\\u{1b}").count(), 1_024);
     }
 }

@@ -29,11 +29,15 @@ const MODULES: &[(&str, &[&str])] = &[
     ("export", &["encoding", "event", "record"]),
     ("telemetry", &["encoding", "event", "pipeline", "record"]),
     ("function", &["event", "pipeline", "telemetry"]),
+    ("metrics", &["event", "function", "pipeline", "record"]),
     ("worker", &["function", "objects", "pipeline", "records"]),
-    ("config", &["decode", "event", "filter", "model_source", "notify", "objects", "records", "secret"]),
+    ("config", &["decode", "event", "filter", "model_source", "notify", "objects", "records", "secret", "telemetry"]),
     ("init", &["classifier", "config", "model_source", "objects", "records", "telemetry"]),
-    ("local", &["encoding", "event", "function", "objects", "pipeline", "records", "secret"]),
-    ("page", &["ask", "classifier", "decode", "encoding", "event", "objects", "preprocess", "record", "records"]),
+    ("local", &["encoding", "event", "function", "metrics", "objects", "pipeline", "records", "secret", "telemetry"]),
+    (
+        "page",
+        &["ask", "classifier", "decode", "encoding", "event", "metrics", "objects", "preprocess", "record", "records"],
+    ),
     (
         "cli",
         &[
@@ -48,6 +52,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "filter",
             "function",
             "local",
+            "metrics",
             "model_source",
             "notify",
             "objects",
@@ -72,7 +77,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("aws_sdk_sqs", &["notify/aws.rs", "worker/"]),
     ("aws_smithy_http_client", &["notify/webhook.rs"]),
     ("aws_smithy_runtime_api", &["notify/"]),
-    ("axum", &["page", "local/http.rs", "local/webhook.rs"]),
+    ("axum", &["page", "local/http.rs", "local/scraped.rs", "local/webhook.rs"]),
     ("clap", &["cli/"]),
     ("chrono", &["cli/"]),
     ("clap_complete", &["cli/"]),
@@ -87,6 +92,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("indicatif", &["cli/"]),
     ("parquet", &["export/"]),
     ("png", &["decode/", "record/make.rs"]),
+    ("prometheus_client", &["metrics/prometheus.rs"]),
     ("rusqlite", &["local/store", "records/embedded"]),
     ("rustls", &["records/cassandra/"]),
     ("rustls_native_certs", &["records/cassandra/"]),
@@ -108,7 +114,7 @@ const OWNED: &[(&str, &[&str])] = &[
 const FUNCTIONS: [(&str, &[&str], &[&str]); 2] = [
     (
         "spotter-lambda",
-        &["axum", "clap", "libsqlite3-sys", "rusqlite", "s3s"],
+        &["axum", "clap", "libsqlite3-sys", "prometheus-client", "rusqlite", "s3s"],
         &["aws-sdk-s3", "lambda_runtime", "scylla", "spotter", "tract-onnx"],
     ),
     (

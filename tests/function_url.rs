@@ -46,6 +46,7 @@ impl Page {
             uploads: Some(Uploads { bucket: BUCKET.into(), any_bucket: false, prefix: "in/".into() }),
             live: None,
             samples: None,
+            metrics: None,
             hosts: None,
             token: token.map(Token::new),
         });

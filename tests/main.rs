@@ -20,6 +20,7 @@ mod guard;
 mod harness;
 mod hostile;
 mod links;
+mod metrics;
 mod model;
 mod model_source;
 mod notify;
@@ -31,6 +32,7 @@ mod s3;
 mod serve;
 mod simulation;
 mod stack;
+mod telemetry;
 mod webhook;
 mod worker;
 
@@ -54,6 +56,7 @@ fn main() -> std::process::ExitCode {
     trials.extend(guard::trials());
     trials.extend(hostile::trials());
     trials.extend(links::trials());
+    trials.extend(metrics::trials());
     trials.extend(model::trials());
     trials.extend(model_source::trials());
     trials.extend(notify::trials());
@@ -65,6 +68,7 @@ fn main() -> std::process::ExitCode {
     trials.extend(serve::trials());
     trials.extend(simulation::trials());
     trials.extend(stack::trials());
+    trials.extend(telemetry::trials());
     trials.extend(webhook::trials());
     trials.extend(worker::trials());
     harness::run(trials)

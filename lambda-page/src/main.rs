@@ -80,6 +80,7 @@ impl Page {
             uploads,
             live: None,
             samples: None,
+            metrics: None,
             hosts: None,
             token: page_token.as_ref().map(|token| Token::new(token.expose())),
         })

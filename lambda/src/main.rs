@@ -7,22 +7,30 @@ use lambda_runtime::{Diagnostic, Error, LambdaEvent, run, service_fn};
 use serde_json::Value;
 use spotter::classifier::Model;
 use spotter::config::Settings;
-use spotter::function::{Function, FunctionError};
+use spotter::event::Timestamp;
+use spotter::function::{Call, Function, FunctionError};
 use spotter::init::{Init, deadline};
+use spotter::metrics::Emf;
 use spotter::notify::Notifier;
 use spotter::pipeline::{After, Pipeline};
-use spotter::telemetry;
+use spotter::telemetry::{self, Context};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     telemetry::to_json();
-    let spotter = &Init::from_env().await.map(|init| Spotter { init, function: OnceLock::new() });
+    let spotter = &Init::from_env().await.map(|init| Spotter { init, work: OnceLock::new() });
     run(service_fn(async |event: LambdaEvent<Value>| -> Result<Value, Diagnostic> {
         let spotter = spotter.as_ref().map_err(|problem| told("Configuration", problem))?;
         let deadline = deadline(event.context.deadline());
-        let function = spotter.function(deadline).await.map_err(|problem| told("Model", &problem))?;
-        let body = function.answer(&event.payload, deadline).await.body;
-        body.map_err(|error| match error {
+        let Work { function, emf } = spotter.work(deadline).await.map_err(|problem| told("Model", &problem))?;
+        let of = &event.context;
+        let context =
+            Context { request_id: Some(&of.request_id), trace_id: of.xray_trace_id.as_deref(), attempt: None };
+        let answer = function.answer_to(Call { deadline, context }, &event.payload).await;
+        if let Some(line) = emf.line(&of.env_config.function_name, &answer, Timestamp::now()) {
+            telemetry::measured(line);
+        }
+        answer.body.map_err(|error| match error {
             FunctionError::Event(_) => told("UnreadableEvent", &error),
             FunctionError::Retry { .. } => told("Retry", &error),
         })
@@ -37,22 +45,29 @@ fn told(error_type: &str, error: &impl ToString) -> Diagnostic {
 
 struct Spotter {
     init: Init,
-    function: OnceLock<Function>,
+    work: OnceLock<Work>,
+}
+
+/// What a sandbox has once it has its model.
+struct Work {
+    function: Function,
+    emf: Emf,
 }
 
 impl Spotter {
-    async fn function(&self, deadline: Instant) -> Result<&Function, String> {
+    async fn work(&self, deadline: Instant) -> Result<&Work, String> {
         let model = self.init.model(deadline).await?;
-        Ok(self.function.get_or_init(|| self.with(model)))
+        Ok(self.work.get_or_init(|| self.with(model)))
     }
 
-    fn with(&self, model: Arc<Model>) -> Function {
+    fn with(&self, model: Arc<Model>) -> Work {
         let Init { settings, records, objects, .. } = &self.init;
-        let Settings { limits, max_bytes, filter, tag, notify, eventbridge_keys, .. } = settings;
+        let Settings { limits, max_bytes, filter, tag, notify, eventbridge_keys, logged, .. } = settings;
+        let emf = Emf::new(model.id(), &model.manifest().labels);
         let after = After::new(*tag, notify.clone().map(|notify| Notifier::new(notify, None)));
         let pipeline = Pipeline::new(objects.clone(), records.clone(), model, *limits, *max_bytes)
             .filtered(filter.clone())
             .followed_by(after);
-        Function::new(pipeline, *eventbridge_keys)
+        Work { function: Function::new(pipeline, *eventbridge_keys).logging(*logged), emf }
     }
 }

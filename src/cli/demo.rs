@@ -125,9 +125,9 @@ async fn deliver(store: &Store, function: &Function, notifications: Vec<Notifica
     random.shuffle(&mut deliveries);
     let mut tally = Tally { deliveries: deliveries.len(), ..Tally::default() };
     let mut answers = stream::iter(deliveries)
-        .map(|notification| dispatch::deliver(function, &notification.body))
+        .map(|notification| dispatch::deliver(function, &notification.body, 1))
         .buffer_unordered(CONCURRENT);
-    while let Some(Answer { body, objects }) = answers.next().await {
+    while let Some(Answer { body, objects, .. }) = answers.next().await {
         tally.failures.extend(body.err().map(|error| error.to_string()));
         tally.recorded.extend(objects.into_iter().filter_map(|(_, handled)| match handled.outcome {
             Outcome::Recorded(record) => Some((record.key, record.order)),

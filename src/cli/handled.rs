@@ -31,7 +31,8 @@ pub(super) fn print_one(event: &ObjectEvent, Handled { outcome, steps, .. }: &Ha
 }
 
 fn took(steps: &Steps) -> String {
-    let Steps { fetch, classify, write, tell } = *steps;
+    let Steps { fetch, decode, classify, write, tell } = *steps;
+    let classify = decode + classify; // for people the same
     let whole = (fetch + classify + write + tell).as_secs_f64() * 1e3;
     let [fetch, classify, write, tell] = [fetch, classify, write, tell].map(|step| step.as_secs_f64() * 1e3);
     let told = if tell >= 0.05 { format!(", tell {tell:.1}") } else { String::new() };

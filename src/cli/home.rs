@@ -110,7 +110,7 @@ pub(super) fn function(
     records: Arc<dyn Records>,
     model: Arc<Model>,
 ) -> Function {
-    Function::new(pipeline(settings, objects, records, model), settings.eventbridge_keys)
+    Function::new(pipeline(settings, objects, records, model), settings.eventbridge_keys).logging(settings.logged)
 }
 
 pub(super) fn pipeline(

@@ -43,7 +43,7 @@ impl Invoke {
         }
         let objects = Arc::new(S3Objects::connect(&settings.s3).await);
         let function = home::function(&settings, objects, home::records(&settings)?, home::model(&settings).await?);
-        let Answer { body, objects } = function.answer(&payload, Instant::now() + TIME_LIMIT).await;
+        let Answer { body, objects, .. } = function.answer(&payload, Instant::now() + TIME_LIMIT).await;
         for (event, handled) in &objects {
             note(&format!("s3://{}/{}  {}", event.bucket, event.key, summary(&handled.outcome)));
         }

@@ -21,6 +21,7 @@ mod model_diff;
 mod model_init;
 mod model_prepare;
 mod object_url;
+mod observed;
 mod output;
 mod question;
 mod samples;
@@ -151,7 +152,10 @@ impl Globals {
 /// Runs the command of this process's arguments.
 pub fn main() -> ExitCode {
     let Cli { globals, command } = Cli::parse();
-    telemetry::to_terminal(config::colours_wanted());
+    match config::log_lines() {
+        Ok(lines) => telemetry::to_terminal(lines),
+        Err(error) => return Failure::from(error).report(),
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return Failure::from(error).report(),

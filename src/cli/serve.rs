@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::failure::Failure;
 use super::filter::FilterArgs;
-use super::handled;
+use super::observed::Observed;
 use super::output::{line, note};
 use super::samples::{self, SAMPLES};
 use super::signals::Signals;
@@ -23,6 +23,7 @@ use super::{env, home};
 use crate::config::{PAGE_TOKEN, Settings};
 use crate::function::Answer;
 use crate::local::{Credentials, Endpoint, Store, client, dispatch, serve_router};
+use crate::metrics::Teller;
 use crate::objects::S3Objects;
 use crate::page::{self, Live, PageState, Samples, Token, Uploads, loopback_hosts};
 use crate::pipeline::Outcome;
@@ -77,12 +78,14 @@ impl Serve {
         line(&format!("page  {page_url}"))?;
         let (sender, _) = broadcast::channel(LIVE_RECORDS);
         let live = Live::new(&sender);
+        let observed = Observed::new(Teller::Serve, &model)?;
         // Its events are of a bucket elsewhere: the one that the environment names.
         let webhook = match self.webhook.listen(&settings).await? {
             Some(listener) => {
                 let objects = Arc::new(S3Objects::connect(&settings.s3).await);
                 let function = home::function(&settings, objects, records.clone(), model.clone());
-                Some(listener.serve(function, records.clone(), answered(live.clone()), std::future::pending()))
+                let answered = answered(observed.clone(), live.clone());
+                Some(listener.serve(function, records.clone(), answered, std::future::pending()))
             }
             None => None,
         };
@@ -103,6 +106,7 @@ impl Serve {
             // A browser's EventSource cannot send the token: its page asks every few seconds.
             live: token.is_none().then(|| live.clone()),
             samples: Some(samples(s3)),
+            metrics: Some(observed.exposition()),
             hosts: Some(hosts),
             token,
         });
@@ -110,7 +114,7 @@ impl Serve {
         let stop = CancellationToken::new();
         let page = tokio::spawn(serve_router(page, router, stop.clone().cancelled_owned()));
         tokio::select! {
-            never = dispatch::run(&store, &function, answered(live)) => match never {},
+            never = dispatch::run(&store, &function, answered(observed, live)) => match never {},
             Some(()) = OptionFuture::from(webhook) => {}
             () = signals.next() => {}
         }
@@ -146,10 +150,10 @@ fn samples(s3: Client) -> Samples {
     })
 }
 
-/// What becomes of each object is printed, and told to the pages.
-fn answered(live: Live) -> impl Fn(&Answer) + Send + Sync {
+/// What becomes of each object is printed, counted, and told to the pages.
+fn answered(observed: Observed, live: Live) -> impl Fn(&Answer) + Send + Sync {
     move |answer| {
-        handled::print(answer);
+        observed.answered(answer);
         for (_, handled) in &answer.objects {
             if let Outcome::Recorded(record) = &handled.outcome {
                 live.send(Record::clone(record));

@@ -10,13 +10,17 @@ use tokio_util::sync::CancellationToken;
 
 use super::failure::Failure;
 use super::filter::FilterArgs;
+use super::home;
+use super::observed::{MetricsArgs, Observed};
 use super::output::{line, note};
 use super::signals::Signals;
 use super::webhook::WebhookArgs;
-use super::{handled, home};
 use crate::config::{NOTIFY, PROGRAM, QUEUE, Settings};
+use crate::function::Answer;
+use crate::local::scraped;
+use crate::metrics::{self, Metric, Teller};
 use crate::objects::S3Objects;
-use crate::worker::{self, Counts, Queue, QueueError, QueueSettings, Told};
+use crate::worker::{self, Counts, Fate, Queue, QueueError, QueueSettings, Told};
 
 /// What a shell says of a process that Ctrl-C ended.
 const INTERRUPTED: i32 = 130;
@@ -31,6 +35,8 @@ pub(super) struct Worker {
     concurrency: u16,
     #[command(flatten)]
     webhook: WebhookArgs,
+    #[command(flatten)]
+    metrics: MetricsArgs,
     #[command(flatten)]
     filter: FilterArgs,
 }
@@ -59,14 +65,22 @@ impl Worker {
         let function = || home::function(&settings, objects.clone(), records.clone(), model.clone());
 
         let (started, stop) = (Instant::now(), CancellationToken::new());
+        let observed = Observed::new(Teller::Worker, &model)?;
+        let tell = |told: Told<'_>| tell(&observed, &told);
         let listener = self.webhook.listen(&settings).await?;
-        let webhook =
-            listener.map(|listener| listener.serve(function(), records.clone(), handled::print, stop.cancelled()));
+        let webhook = listener.map(|listener| {
+            let observed = observed.clone();
+            let answered = move |answer: &Answer| observed.answered(answer);
+            listener.serve(function(), records.clone(), answered, stop.cancelled())
+        });
+        let scraped = self.metrics.listen().await?;
+        let scraped = scraped.map(|listener| scraped::serve(listener, observed.exposition(), stop.cancelled()));
         let work = async {
             let Some(queue) = queue else { return Ok(None) };
             let found = stop.run_until_cancelled(worker::find(&self::settings(queue, &settings), tell)).await;
             let Some(queue) = found.transpose().inspect_err(|_| stop.cancel())? else { return Ok(None) };
             introduce(&queue);
+            tell(Told::Available(true)); // until it is asked, and then at each change
             let concurrency = usize::from(self.concurrency);
             let worker = worker::Worker::new(queue, function(), records.clone(), concurrency, tell);
             Ok::<_, QueueError>(Some(worker.run(&stop).await))
@@ -77,8 +91,17 @@ impl Worker {
             stop.cancel();
             signals.next().await;
         };
+        let all = async {
+            let webhook = OptionFuture::from(webhook);
+            let done = async {
+                let (_, counts) = tokio::join!(webhook, work);
+                stop.cancel();
+                counts
+            };
+            tokio::join!(OptionFuture::from(scraped), done).1
+        };
         let counts = tokio::select! {
-            (_, counts) = async { tokio::join!(OptionFuture::from(webhook), work) } => counts,
+            counts = all => counts,
             // Not by way of the runtime, which would wait for pictures that are being classified.
             () = interrupted => std::process::exit(INTERRUPTED),
         };
@@ -91,10 +114,29 @@ fn settings(queue: String, settings: &Settings) -> QueueSettings {
     QueueSettings { queue, home: settings.s3.clone(), endpoint_in_env: settings.queue_endpoint_in_env }
 }
 
-fn tell(told: Told<'_>) {
+fn tell(observed: &Observed, told: &Told<'_>) {
     match told {
-        Told::Answer(answer) => handled::print(answer),
+        Told::Answer(answer) => {
+            observed.answered(answer);
+            observed.tell(&metrics::PROCESSING, "", answer.took.as_secs_f64());
+        }
+        Told::Messages(fate, count) => {
+            let (metric, value) = counted(*fate);
+            observed.tell(metric, value, *count as f64);
+        }
+        Told::Available(available) => observed.tell(&metrics::AVAILABLE, "", f64::from(u8::from(*available))),
         Told::Note(sentence) => note(&format!("{PROGRAM}: {sentence}")),
+    }
+}
+
+fn counted(fate: Fate) -> (&'static Metric, &'static str) {
+    let [done, undeleted, failed, given_back] = metrics::SETTLEMENTS;
+    match fate {
+        Fate::Received => (&metrics::RECEIVED, ""),
+        Fate::Done => (&metrics::SETTLED, done),
+        Fate::Undeleted => (&metrics::SETTLED, undeleted),
+        Fate::Failed => (&metrics::SETTLED, failed),
+        Fate::GivenBack => (&metrics::SETTLED, given_back),
     }
 }
 

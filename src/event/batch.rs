@@ -31,6 +31,7 @@ pub(super) fn delivery(value: &Value) -> Result<Delivery, EventError> {
         .map(|task| Item {
             id: text(task, "/taskId").unwrap_or_default().to_owned(),
             events: vec![event(task, &fields, &invocation_id)],
+            attempt: None,
         })
         .collect();
     Ok(Delivery { envelope: Envelope::Batch { schema, invocation_id }, items })

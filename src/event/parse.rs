@@ -37,6 +37,8 @@ pub struct Item {
     /// In the order of its records. One bad record fails its item, but does not keep the good ones beside it from
     /// being recorded. Empty where the event has no records.
     pub events: Vec<Result<ObjectEvent, EventError>>,
+    /// How often the message was received, this time included; `None` where the service does not say.
+    pub attempt: Option<u32>,
 }
 
 /// How the keys of EventBridge's events are written: AWS writes them as they are, LocalStack URL-encodes them.
@@ -64,6 +66,7 @@ pub fn parse(value: &Value, keys: EventBridgeKeys) -> Result<Delivery, EventErro
             let items = messages.iter().map(|message| Item {
                 id: text(message, "/messageId").unwrap_or_default().to_owned(),
                 events: sqs_message(message, keys, 1),
+                attempt: text(message, "/attributes/ApproximateReceiveCount").and_then(|count| count.parse().ok()),
             });
             return Ok(Delivery { envelope: Envelope::Sqs, items: items.collect() });
         }
@@ -74,7 +77,7 @@ pub fn parse(value: &Value, keys: EventBridgeKeys) -> Result<Delivery, EventErro
         }
         Layer::S3(_) | Layer::Test => Envelope::S3,
     };
-    let item = Item { id: String::new(), events: layer.events(value, keys, 1) };
+    let item = Item { id: String::new(), events: layer.events(value, keys, 1), attempt: None };
     Ok(Delivery { envelope, items: vec![item] })
 }
 

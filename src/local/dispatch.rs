@@ -9,7 +9,8 @@ use futures_util::stream::FuturesUnordered;
 
 use super::{Notification, Store, StoreError};
 use crate::event::Timestamp;
-use crate::function::{Answer, Function, TIME_LIMIT};
+use crate::function::{Answer, Call, Function, TIME_LIMIT};
+use crate::telemetry::Context;
 
 /// Notifications that are under way at once.
 const CONCURRENT: usize = 8;
@@ -60,7 +61,7 @@ async fn until_next(store: &Store) -> Duration {
 }
 
 async fn deliver_and_settle(store: &Store, function: &Function, notification: Notification) -> (i64, Answer) {
-    let answer = deliver(function, &notification.body).await;
+    let answer = deliver(function, &notification.body, notification.attempts + 1).await;
     let (id, attempts, done) = (notification.id, notification.attempts, answer.body.is_ok());
     let pause = FIRST_PAUSE.saturating_mul(2u32.saturating_pow(attempts)).min(LONGEST_PAUSE);
     let again = Timestamp(Timestamp::now().0.saturating_add(pause.as_millis() as i64));
@@ -73,11 +74,12 @@ async fn deliver_and_settle(store: &Store, function: &Function, notification: No
     (id, answer)
 }
 
-/// One notification through the function.
-pub async fn deliver(function: &Function, body: &str) -> Answer {
+/// One notification through the function; the first attempt is 1.
+pub async fn deliver(function: &Function, body: &str, attempt: u32) -> Answer {
     // The store wrote this JSON itself; were it damaged, the parser's error would name what it found instead.
     let payload = serde_json::from_str(body).unwrap_or_default();
-    function.answer(&payload, Instant::now() + TIME_LIMIT).await
+    let context = Context { attempt: Some(attempt), ..Context::default() };
+    function.answer_to(Call { deadline: Instant::now() + TIME_LIMIT, context }, &payload).await
 }
 
 /// SQLite waits for the disk: not on the threads that serve.

@@ -1,4 +1,5 @@
-//! What a bucket is on a bare machine: an S3 endpoint in this process, for `serve`, `demo` and the tests, and a webhook.
+//! What a bucket is on a bare machine: an S3 endpoint in this process, for `serve`, `demo` and the tests, a webhook, and what
+//! Prometheus reads.
 //!
 //! [`Store`] keeps buckets, objects and a queue of notifications; an object's row and its notification commit in
 //! one transaction, so that no crash separates them. [`Endpoint`] speaks S3 in front of it, on the `s3s` crate.
@@ -8,6 +9,7 @@ mod credentials;
 pub mod dispatch;
 mod endpoint;
 mod http;
+pub mod scraped;
 mod store;
 pub mod webhook;
 

@@ -75,7 +75,8 @@ fn check(request: &Request, shared: &Shared) -> Result<(), Failure> {
     if let Some(hosts) = &shared.page.hosts {
         check_host(request, host, hosts)?;
     }
-    let asks = request.uri().path().starts_with("/api/");
+    let path = request.uri().path();
+    let asks = path.starts_with("/api/") || path == super::METRICS;
     if asks && is_of_another_site(request.headers()) {
         return Err(Failure::new(StatusCode::FORBIDDEN, ANOTHER_SITE));
     }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use tokio::time::timeout_at;
 
-use super::{Handled, Outcome, Pipeline, Way};
+use super::{Handled, Outcome, Pipeline, Stage, Way};
 use crate::event::ObjectEvent;
 use crate::objects::{FetchError, Pinned};
 use crate::record::{self, Status};
@@ -21,7 +21,7 @@ impl Pipeline {
 
     async fn look_for(&self, event: &ObjectEvent, way: &mut Way) -> Result<Outcome, Outcome> {
         let (bucket, key) = (event.bucket.clone(), event.key.clone());
-        way.doing = "reading what is known of it";
+        way.stage = Stage::Known;
         let latest = records::latest(&*self.records, &bucket, &key).await.map_err(|error| way.unrecorded(&error))?;
         let (Some(newest), Some(place)) = (latest.standing, latest.place) else {
             return Ok(Outcome::Ignored("not known to be there"));
@@ -30,7 +30,7 @@ impl Pipeline {
         if newest.status == Status::Deleted {
             return Ok(self.write(newest, way).await);
         }
-        way.doing = "asking for it";
+        way.stage = Stage::Head;
         let started = Instant::now();
         let head = self.objects.head(&Pinned { bucket, key, version_id: None, etag: None }).await;
         way.steps.fetch = started.elapsed();

@@ -34,7 +34,11 @@ pub struct Verdict {
 
 /// What the model sees in `bytes`, or why it sees nothing.
 pub fn verdict(bytes: &[u8], model: &Model, limits: Limits) -> Verdict {
-    let picture = match decode(bytes, model.channels(), limits) {
+    verdict_of(decode(bytes, model.channels(), limits), model)
+}
+
+fn verdict_of(picture: Result<Picture, Rejection>, model: &Model) -> Verdict {
+    let picture = match picture {
         Ok(picture) => picture,
         Err(rejection) => return rejection.into(),
     };
@@ -82,9 +86,9 @@ fn read(model: &Model, picture: &Picture) -> Result<Reading, String> {
     }
 }
 
-/// The record of the object's bytes.
-pub fn of_picture(subject: &Subject, bytes: &[u8], model: &Model, limits: Limits) -> Record {
-    of_verdict(subject, model, verdict(bytes, model, limits))
+/// The record of what the object's bytes were decoded to.
+pub fn of_picture(subject: &Subject, picture: Result<Picture, Rejection>, model: &Model) -> Record {
+    of_verdict(subject, model, verdict_of(picture, model))
 }
 
 /// The record of what the object's bytes came to, or of why there are none.

@@ -37,8 +37,26 @@ const BEATS: u32 = 3;
 /// What there is to tell while it works.
 pub enum Told<'a> {
     Answer(&'a Answer),
+    /// So many more messages.
+    Messages(Fate, usize),
+    /// Whether the records' home takes records, each time that this changes.
+    Available(bool),
     /// A sentence.
     Note(String),
+}
+
+/// What became of messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    Received,
+    /// Handled and deleted.
+    Done,
+    /// Handled, but the delete failed: they are seen again.
+    Undeleted,
+    /// Failed, and left to come again.
+    Failed,
+    /// Not begun when it was stopped, or waiting for the records' home.
+    GivenBack,
 }
 
 pub struct Worker<T> {
@@ -56,16 +74,24 @@ pub struct Worker<T> {
 #[derive(Debug, Default)]
 pub struct Counts {
     pub received: AtomicUsize,
-    /// Handled and deleted.
     pub done: AtomicUsize,
-    /// Handled, but the delete failed: they are seen again.
     pub undeleted: AtomicUsize,
-    /// Failed, and left to come again.
     pub failed: AtomicUsize,
+    pub given_back: AtomicUsize,
     /// Objects.
     pub recorded: AtomicUsize,
-    /// Not begun when it was stopped, or waiting for the records' home.
-    pub given_back: AtomicUsize,
+}
+
+impl Counts {
+    fn of(&self, fate: Fate) -> &AtomicUsize {
+        match fate {
+            Fate::Received => &self.received,
+            Fate::Done => &self.done,
+            Fate::Undeleted => &self.undeleted,
+            Fate::Failed => &self.failed,
+            Fate::GivenBack => &self.given_back,
+        }
+    }
 }
 
 impl<T: Fn(Told<'_>)> Worker<T> {
@@ -110,8 +136,14 @@ impl<T: Fn(Told<'_>)> Worker<T> {
     async fn open(&self) {
         self.gate
             .open(|change| match change {
-                Change::Away(error) => self.note(format!("receiving nothing until the records' home is back: {error}")),
-                Change::Back => self.note("the records' home is back: receiving again".into()),
+                Change::Away(error) => {
+                    (self.tell)(Told::Available(false));
+                    self.note(format!("receiving nothing until the records' home is back: {error}"));
+                }
+                Change::Back => {
+                    (self.tell)(Told::Available(true));
+                    self.note("the records' home is back: receiving again".into());
+                }
             })
             .await;
     }
@@ -121,7 +153,7 @@ impl<T: Fn(Told<'_>)> Worker<T> {
         if messages.is_empty() {
             return;
         }
-        self.counts.received.fetch_add(messages.len(), Relaxed);
+        self.count(Fate::Received, messages.len());
         let held = Mutex::new(messages.iter().map(queue::handle).collect());
         tokio::select! {
             () = self.work(messages, &held, stop) => {}
@@ -156,24 +188,24 @@ impl<T: Fn(Told<'_>)> Worker<T> {
             return;
         }
         match self.queue.delete(&handles).await {
-            Ok(()) => self.counts.done.fetch_add(done.len(), Relaxed),
+            Ok(()) => self.count(Fate::Done, done.len()),
             Err(problem) => {
                 self.note(format!("handled, but not deleted, and so seen again: {problem}"));
-                self.counts.undeleted.fetch_add(done.len(), Relaxed)
+                self.count(Fate::Undeleted, done.len());
             }
-        };
+        }
     }
 
     /// Failed messages come again, later each time.
     async fn put_off(&self, failed: &[Message], held: &Held) {
-        self.counts.failed.fetch_add(failed.len(), Relaxed);
+        self.count(Fate::Failed, failed.len());
         let pauses =
             failed.iter().map(|message| pause(self.queue.visibility, queue::receives(message), fastrand::f64()));
         self.hide(failed, pauses, held).await;
     }
 
     async fn give_back(&self, messages: &[Message], held: &Held) {
-        self.counts.given_back.fetch_add(messages.len(), Relaxed);
+        self.count(Fate::GivenBack, messages.len());
         self.hide(messages, messages.iter().map(|_| Duration::ZERO), held).await;
     }
 
@@ -199,6 +231,11 @@ impl<T: Fn(Told<'_>)> Worker<T> {
                 tracing::warn!(problem, "the visibility of messages under way was not extended");
             }
         }
+    }
+
+    fn count(&self, fate: Fate, messages: usize) {
+        self.counts.of(fate).fetch_add(messages, Relaxed);
+        (self.tell)(Told::Messages(fate, messages));
     }
 
     fn note(&self, sentence: String) {
@@ -299,7 +336,10 @@ mod tests {
 
     #[test]
     fn only_what_the_answer_names_has_failed() {
-        let answer = |body| Answer { body: Ok(body), objects: Vec::new() };
+        let answer = |body| {
+            let took = Duration::ZERO;
+            Answer { body: Ok(body), objects: Vec::new(), unreadable: 0, redelivered: 0, took }
+        };
         let two = answer(json!({ "batchItemFailures": [{ "itemIdentifier": "a" }, { "itemIdentifier": "b" }] }));
         assert_eq!(failed(&two), Some(HashSet::from(["a", "b"])));
         assert_eq!(failed(&answer(json!({ "batchItemFailures": [] }))), Some(HashSet::new()));

@@ -27,6 +27,7 @@ use crate::cli::spotter;
 use crate::cloud::{BUCKET, Cloud, sample};
 use crate::guard::leaks;
 use crate::harness::{Part, cassandra, needs, on_runtime, root};
+use crate::metrics::emf;
 
 /// Of one invocation, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -38,6 +39,7 @@ pub(super) fn trials() -> Vec<Trial> {
         needs("stack::bootstrap_survives_a_bucket_that_was_away_at_init", parts(), |node| on_runtime(away(node))),
         needs("stack::bootstrap_takes_its_model_from_its_zip", parts(), |node| on_runtime(from_its_zip(node))),
         needs("stack::bootstrap_prints_no_secret", parts(), |node| on_runtime(silent(node))),
+        needs("stack::bootstrap_logs_and_measures", parts(), |node| on_runtime(observed(node))),
         needs("stack::the_page_takes_its_model_from_a_bucket", parts(), |node| on_runtime(page(node))),
     ]
 }
@@ -277,6 +279,32 @@ async fn from_its_zip(node: Part<String>) -> Result<(), Failed> {
     let event = sandbox.upload("1.png").await?;
     assert_eq!(sandbox.invoke(&event).await?, json!({ "objects": 1 }));
     assert_eq!(sandbox.label("1.png", "digits/99").await?.as_deref(), Some("7"));
+    Ok(())
+}
+
+/// A line an object that says by which invocation it came, and one an invocation for CloudWatch.
+async fn observed(node: Part<String>) -> Result<(), Failed> {
+    let mut sandbox = Sandbox::start(node, "observed").await?;
+    sandbox.init_in("bootstrap", "", &[("SPOTTER_LOG_SAMPLE", "0.5")])?;
+    let event = sandbox.upload("1.png").await?;
+    for _ in 0..2 {
+        assert_eq!(sandbox.invoke(&event).await?, json!({ "objects": 1 }));
+    }
+    let mut gone = event.clone();
+    gone["Records"][0]["s3"]["object"]["key"] = "gone.png".into();
+    sandbox.invoke(&gone).await?;
+    let log = sandbox.log()?;
+    let (measured, lines): (Vec<&str>, Vec<&str>) = log.lines().partition(|line| line.contains("\"_aws\""));
+    let lines: Vec<Value> = lines.into_iter().map(serde_json::from_str).collect::<Result<_, _>>()?;
+    let superseded = lines.iter().find(|line| line["outcome"] == "superseded").ok_or(log.as_str())?;
+    assert!(superseded["request_id"].as_str().is_some_and(|id| id.starts_with("00000000-0000-4000-8000-")), "{log}");
+    assert_eq!(superseded["trace_id"], "1-5bef4de7-ad49b0e87f6ef6c87fc2e700", "{log}");
+    let numbers: Vec<emf::Numbers> = measured.iter().map(|line| emf::parse(line)).collect::<Result<_, _>>()?;
+    let of = |name: &str| numbers.iter().map(|one| one.get(name).map(|numbers| numbers[0])).collect::<Vec<_>>();
+    assert_eq!(of("faas.coldstarts"), [Some(1.0), None, None], "{log}");
+    assert_eq!(of("spotter.objects.recorded"), [Some(1.0), Some(1.0), None], "{log}");
+    assert_eq!(of("spotter.objects.superseded"), [None, None, Some(1.0)], "{log}");
+    assert!(measured.iter().all(|line| line.contains("\"FunctionName\":\"spotter\"")), "{log}");
     Ok(())
 }
 

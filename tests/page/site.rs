@@ -82,6 +82,7 @@ impl Site {
             uploads: Some(Uploads { bucket: BUCKET.into(), any_bucket: true, prefix: String::new() }),
             live: Some(Live::new(&live)),
             samples: None,
+            metrics: None,
             hosts: Some(loopback_hosts(port)),
             token: None,
         };

@@ -15,7 +15,7 @@ use crate::cli::handled;
 use crate::cli::output::note;
 use crate::function::TIME_LIMIT;
 use crate::pipeline::Outcome;
-use crate::telemetry;
+use crate::telemetry::{self, Context, Sample};
 
 /// What is under way, and whether it is to be the last.
 pub(super) struct Stop(Option<oneshot::Sender<()>>);
@@ -170,7 +170,7 @@ impl Pass<'_> {
 /// A line an object on stdout; on stderr, where it failed.
 pub(super) fn tell(object: &Filled, quiet: bool) -> Result<(), Failure> {
     let Some((event, handled)) = &object.handled else { return Ok(()) };
-    telemetry::outcome(event, handled);
+    telemetry::outcome(event, handled, Context::default(), Sample::default());
     match &handled.outcome {
         Outcome::Retry(why) => note(&format!("s3://{}/{}  failed: {why}", event.bucket, event.key)),
         _ if quiet => {}

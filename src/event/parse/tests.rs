@@ -222,10 +222,13 @@ fn one_bad_record_spares_its_neighbours() {
 fn no_records_are_no_events() {
     let empty = json!({ "Records": [] });
     let delivery = parse(&empty, EventBridgeKeys::Plain).unwrap();
-    assert_eq!(delivery, Delivery { envelope: Envelope::S3, items: vec![Item { id: String::new(), events: vec![] }] });
+    assert_eq!(
+        delivery,
+        Delivery { envelope: Envelope::S3, items: vec![Item { id: String::new(), events: vec![], attempt: None }] }
+    );
 
     let delivery = parse(&json!({ "Records": [message("a", &empty)] }), EventBridgeKeys::Plain).unwrap();
-    assert_eq!(delivery.items, [Item { id: "a".to_owned(), events: vec![] }]);
+    assert_eq!(delivery.items, [Item { id: "a".to_owned(), events: vec![], attempt: None }]);
 }
 
 #[test]
@@ -248,7 +251,11 @@ fn the_trace_is_the_outermost() {
     inner["responseElements"] = json!({ "x-amz-request-id": "C3D13FE58DE4C810" });
     assert_eq!(read(inner.clone()).unwrap().trace_id.as_deref(), Some("C3D13FE58DE4C810"));
     let mut message = message("a", &json!({ "Records": [inner] }));
-    message["attributes"] = json!({ "AWSTraceHeader": "Root=1-5759e988-bd862e3fe1be46a994272793" });
+    let attributes =
+        json!({ "AWSTraceHeader": "Root=1-5759e988-bd862e3fe1be46a994272793", "ApproximateReceiveCount": "3" });
+    message["attributes"] = attributes;
+    let batch = parse(&json!({ "Records": [message.clone()] }), EventBridgeKeys::Plain).unwrap();
+    assert_eq!(batch.items[0].attempt, Some(3));
     let event = read(message).unwrap();
     assert_eq!(event.trace_id.as_deref(), Some("Root=1-5759e988-bd862e3fe1be46a994272793"));
 }
