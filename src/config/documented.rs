@@ -51,7 +51,9 @@ fn table() -> Vec<(&'static str, Vec<Row>)> {
         (PAGE_PREFIX, none(), "the page's function", "what its keys begin with"),
     ];
     let logs = vec![
-        ("RUST_LOG", "`info`".into(), ALL, "levels, as tracing-subscriber's `EnvFilter` reads them: `warn`, `spotter::records=trace`"),
+        ("RUST_LOG", "`info`; on the command line warnings".into(), ALL, "levels, as tracing-subscriber's `EnvFilter` reads them: `warn`, `spotter::records=trace`"),
+        (LOG_FORMAT, "`text`".into(), "command line", "`json`: lines as the functions write them"),
+        (LOG_SAMPLE, "`1`".into(), LOOKS, "the share of successes that are logged, `0` to `1`; failures, rejections and doubts always are"),
         ("NO_COLOR", none(), "command line", "anything but nothing: no colours (<https://no-color.org>); `TERM=dumb` says so too"),
     ];
     vec![("Records", records), ("Pictures", pictures), ("After the record", after), ("Serving", serving), ("Logs", logs)]
@@ -94,6 +96,7 @@ fn asked() -> BTreeSet<&'static str> {
         asked.borrow_mut().insert(name);
         None
     });
+    asked.borrow_mut().insert(LOG_FORMAT); // read by the command line alone
     asked.into_inner()
 }
 
