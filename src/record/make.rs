@@ -3,9 +3,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::classifier::{Doubt, Guess, Model, Reading};
-use crate::decode::{Limits, Picture, Rejection, RejectionKind, decode};
+use crate::decode::{Limits, Rejection, RejectionKind};
 use crate::event::{Change, ObjectEvent};
 use crate::objects::Head;
+use crate::record::look::{self, Look, look};
 use crate::record::{Order, Reason, Record, Status};
 
 /// Largest `seen`, in bytes.
@@ -34,14 +35,9 @@ pub struct Verdict {
 
 /// What the model sees in `bytes`, or why it sees nothing.
 pub fn verdict(bytes: &[u8], model: &Model, limits: Limits) -> Verdict {
-    let picture = match decode(bytes, model.channels(), limits) {
-        Ok(picture) => picture,
+    let (reading, dimensions) = match read(bytes, model, limits) {
+        Ok(read) => read,
         Err(rejection) => return rejection.into(),
-    };
-    let dimensions = Some((picture.width, picture.height));
-    let reading = match read(model, &picture) {
-        Ok(reading) => reading,
-        Err(sentence) => return Rejection { kind: RejectionKind::Broken, sentence, dimensions }.into(),
     };
     let why = match &reading.doubt {
         Some(doubt) => doubt.to_string(),
@@ -52,7 +48,7 @@ pub fn verdict(bytes: &[u8], model: &Model, limits: Limits) -> Verdict {
         status: if reading.doubt.is_none() { Status::Classified } else { Status::Unsure },
         reason: reading.doubt.as_ref().map(Reason::from),
         why,
-        dimensions,
+        dimensions: Some(dimensions),
         reading: Some(reading),
     }
 }
@@ -75,10 +71,15 @@ fn others(found: &[Guess]) -> String {
 }
 
 /// What fails on one picture fails on it each time: an answer to record, not one to try again.
-fn read(model: &Model, picture: &Picture) -> Result<Reading, String> {
-    match catch_unwind(AssertUnwindSafe(|| model.read(picture))) {
-        Ok(reading) => reading.map_err(|error| error.to_string()),
-        Err(_) => Err(format!("model {} gave up on this picture", model.id())),
+fn read(bytes: &[u8], model: &Model, limits: Limits) -> Result<(Reading, (u32, u32)), Rejection> {
+    let Look { found, dimensions } = look(bytes, model, limits)?;
+    match catch_unwind(AssertUnwindSafe(|| model.classify(found.prepared()))) {
+        Ok(Ok(reading)) => Ok((reading, dimensions)),
+        Ok(Err(error)) => {
+            let dimensions = Some(dimensions);
+            Err(Rejection { kind: RejectionKind::Broken, sentence: error.to_string(), dimensions })
+        }
+        Err(_) => Err(look::gave_up(model, dimensions)),
     }
 }
 
