@@ -16,8 +16,8 @@ const LOWEST: usize = 5;
 /// Bits of a fraction.
 const FRACTION: u32 = 16;
 
-/// What the lowest frequencies add to the mean of a quarter of a block's pixels, by their bits of fraction: a product of
-/// two of 1 / sqrt(8) and of cos(pi / 16) + cos(3 pi / 16) + cos(5 pi / 16) + cos(7 pi / 16), by 8.
+/// What the lowest frequencies add to the mean of a quarter of a block's pixels, by their bits of fraction. It is a product of two of
+/// 1 / sqrt(8), of the mean, and half of the mean of cos(pi / 16), cos(3 pi / 16), cos(5 pi / 16) and cos(7 pi / 16), of a frequency.
 const MEAN: i32 = 8_192;
 const ONE_WAY: i32 = 7_424;
 const BOTH_WAYS: i32 = 6_728;

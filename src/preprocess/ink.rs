@@ -10,11 +10,8 @@ use crate::decode::Picture;
 
 /// Longer side, in pixels, of the picture in which ink is looked for.
 const WORKING_SIDE: usize = 256;
-/// Ink that is smaller than this in the working picture is looked at again, closer.
+/// Ink that is smaller than this in the working picture is looked at again, closer, and in a larger picture if there is one.
 const COARSE_SIDE: usize = 96;
-/// Longer side, in pixels, of ink of which a larger picture of the same would say nothing more: three times what MNIST's are fitted
-/// into.
-const FINE_SIDE: usize = 60;
 /// How many times the ink of usual strokes there is where strokes are fat.
 const CLEARLY_MORE: f32 = 1.3;
 
@@ -112,7 +109,7 @@ pub(super) const LEAST_SIDE: u32 = WORKING_SIDE as u32;
 impl Character {
     /// Whether it is as well seen as it would be in a larger picture of the same.
     pub(super) fn is_fine(&self) -> bool {
-        self.step > 1 || self.area.longer_side() >= FINE_SIDE
+        self.step > 1 || self.area.longer_side() >= COARSE_SIDE
     }
 
     fn mass(&self) -> u64 {
