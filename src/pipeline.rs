@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout_at;
 
 use crate::classifier::Model;
-use crate::decode::{Limits, decode};
+use crate::decode::Limits;
 use crate::event::{Change, NULL_VERSION, ObjectEvent};
 use crate::filter::Filter;
 use crate::objects::{FetchError, Head, Object, Objects, Pinned};
@@ -220,9 +220,9 @@ impl Pipeline {
         let work = tokio::task::spawn_blocking(move || {
             let _permit = permit;
             let started = Instant::now();
-            let picture = decode(&bytes, model.channels(), limits);
+            let look = record::look(&bytes, &model, limits);
             let decoding = started.elapsed();
-            (record::of_picture(&subject, picture, &model), decoding)
+            (record::of_picture(&subject, look, &model), decoding)
         });
         match work.await {
             Ok((record, decoding)) => {

@@ -20,7 +20,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("classifier", &["decode", "encoding", "preprocess"]),
     ("objects", &["event"]),
     ("model_source", &["classifier", "encoding", "objects"]),
-    ("record", &["classifier", "decode", "event", "objects"]),
+    ("record", &["classifier", "decode", "event", "objects", "preprocess"]),
     ("records", &["event", "record", "secret"]),
     ("notify", &["objects", "record", "records", "secret"]),
     ("pipeline", &["classifier", "decode", "event", "filter", "notify", "objects", "record", "records"]),

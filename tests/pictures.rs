@@ -4,6 +4,7 @@
 mod damage;
 mod hostile;
 mod memory;
+mod reduced;
 
 use std::collections::HashMap;
 use std::fs;
@@ -47,6 +48,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials.extend(damage::trials());
     trials.extend(hostile::trials());
     trials.extend(memory::trials());
+    trials.extend(reduced::trials());
     trials
 }
 

@@ -5,7 +5,8 @@ use std::process::Output;
 
 use libtest_mimic::{Failed, Trial};
 use spotter::classifier::Model;
-use spotter::decode::{Limits, decode};
+use spotter::decode::Limits;
+use spotter::record::look;
 use tempfile::TempDir;
 
 use crate::cli::spotter;
@@ -57,8 +58,8 @@ fn rows() -> Result<(), Failed> {
     let mut ok = 0;
     for ((path, outcome), row) in lines.iter().zip(pixels.chunks_exact(PIXELS)) {
         if outcome == "ok" {
-            let picture = decode(&std::fs::read(root().join(path))?, model.channels(), Limits::default())?;
-            assert!(model.find(&picture).prepared().seen == row, "{path}: another row than classifying sees");
+            let look = look(&std::fs::read(root().join(path))?, &model, Limits::default())?;
+            assert!(look.found.prepared().seen == row, "{path}: another row than classifying sees");
             ok += 1;
         }
     }
@@ -105,9 +106,9 @@ fn many() -> Result<(), Failed> {
     let (_, pixels) = read_npy(&once)?;
     for number in (0..PICTURES).step_by(97) {
         let picture = std::fs::read(folder.join(format!("{number:04}.png")))?;
-        let picture = decode(&picture, model.channels(), Limits::default())?;
+        let look = look(&picture, &model, Limits::default())?;
         let row = &pixels[number * PIXELS..(number + 1) * PIXELS];
-        assert!(model.find(&picture).prepared().seen == row, "row {number} is of another picture");
+        assert!(look.found.prepared().seen == row, "row {number} is of another picture");
     }
     Ok(())
 }

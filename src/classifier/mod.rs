@@ -14,6 +14,7 @@ mod manifest;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -135,13 +136,20 @@ impl Model {
     /// # Errors
     /// Only if the network itself fails, which the check at loading makes unlikely.
     pub fn read(&self, picture: &Picture) -> Result<Reading, ModelError> {
-        self.classify(self.find(picture).prepared())
+        self.classify(self.find(Cow::Borrowed(picture)).prepared())
     }
 
     /// The first half of [`Model::read`]: what of the picture the model is to see.
-    pub fn find<'a>(&'a self, picture: &'a Picture) -> Found<'a> {
+    pub fn find<'a>(&'a self, picture: Cow<'a, Picture>) -> Found<'a> {
         let (_, height, width) = self.manifest.input.dimensions();
         find(picture, &self.manifest.preprocess, height, width).in_order(self.manifest.input.order)
+    }
+
+    /// As [`Preprocess::least_side`].
+    ///
+    /// [`Preprocess::least_side`]: crate::preprocess::Preprocess::least_side
+    pub fn least_side(&self) -> Option<u32> {
+        self.manifest.preprocess.least_side()
     }
 
     /// What [`Model::read`] makes of the picture before the network, step by step.

@@ -11,7 +11,6 @@ use super::failure::Failure;
 use super::home;
 use super::output::{self, Format, FormatArgs, csv, line, note, table};
 use crate::config::Settings;
-use crate::decode::decode;
 use crate::record::{self, Guess, Reason, Status, Verdict};
 
 const CSV_COLUMNS: [&str; 6] = ["path", "status", "reason", "why", "label", "confidence"];
@@ -53,9 +52,9 @@ impl Classify {
                 _ => record::verdict(&bytes, &model, settings.limits),
             };
             if let (Some(explanations), Some(_)) = (&mut explanations, &verdict.reading)
-                && let Ok(picture) = decode(&bytes, model.channels(), settings.limits)
+                && let Ok(look) = record::look(&bytes, &model, settings.limits)
             {
-                explanations.write(file, &model.stages(&picture))?;
+                explanations.write(file, &model.stages(look.found.picture()))?;
             }
             match format {
                 Format::Json => line(&serde_json::to_string(&Line::new(&path, &verdict))?)?,

@@ -16,9 +16,9 @@ use super::output::{note, visible};
 use super::signals::Signals;
 use crate::classifier::Model;
 use crate::config::Settings;
-use crate::decode::{Limits, decode};
+use crate::decode::Limits;
 use crate::export::Target;
-use crate::record::{Reason, Verdict};
+use crate::record::{Reason, Verdict, look};
 
 /// Pictures that are prepared between two writes; what is kept of them is some bytes each.
 const AT_ONCE: usize = 512;
@@ -161,15 +161,14 @@ impl Run {
 
     fn row(&self, file: &Path) -> Result<Row, Failure> {
         let bytes = classify::read(file, self.max_bytes).map_err(|error| cannot_read(file, &error))?;
-        let decoded = match bytes.len() as u64 > self.max_bytes {
+        let looked = match bytes.len() as u64 > self.max_bytes {
             true => return Ok(self.no_row(Reason::TooLarge)),
-            false => decode(&bytes, self.model.channels(), self.limits),
+            false => look(&bytes, &self.model, self.limits),
         };
-        let picture = match decoded {
-            Ok(picture) => picture,
+        let found = match looked {
+            Ok(look) => look.found,
             Err(rejection) => return Ok(self.no_row(Verdict::from(rejection).reason.unwrap_or(Reason::Broken))),
         };
-        let found = self.model.find(&picture);
         let outcome = match () {
             () if found.is_ink() && found.ink().is_none() => "none",
             () if found.several => "several",

@@ -19,26 +19,76 @@ const ASKS: &str = "all that has records";
 fn table() -> Vec<(&'static str, Vec<Row>)> {
     let none = || "–".to_owned();
     let records = vec![
-        (CASSANDRA, "records in a file".into(), ASKS, "Cassandra's nodes, `host:port[,host:port…]`; the port is 9042 where none is named. A function needs it"),
+        (
+            CASSANDRA,
+            "records in a file".into(),
+            ASKS,
+            "Cassandra's nodes, `host:port[,host:port…]`; the port is 9042 where none is named. A function needs it",
+        ),
         (KEYSPACE, format!("`{DEFAULT_KEYSPACE}`"), ASKS, "the keyspace; `spotter schema apply` makes it"),
-        (CASSANDRA_DC, "the only one".into(), ASKS, "the data centre whose nodes are asked and whose quorum counts; must be named where there are several"),
+        (
+            CASSANDRA_DC,
+            "the only one".into(),
+            ASKS,
+            "the data centre whose nodes are asked and whose quorum counts; must be named where there are several",
+        ),
         (CASSANDRA_USER, none(), ASKS, "a login's name; the password goes with it"),
         (CASSANDRA_PASSWORD, none(), ASKS, "its password"),
-        (CASSANDRA_TLS, "off, on with a CA".into(), ASKS, "`on` or `off`: TLS, by the system's certificate authorities"),
+        (
+            CASSANDRA_TLS,
+            "off, on with a CA".into(),
+            ASKS,
+            "`on` or `off`: TLS, by the system's certificate authorities",
+        ),
         (CASSANDRA_CA, none(), ASKS, "a file of certificate authorities (PEM), which replace the system's"),
-        (DATA, "the platform's data folder".into(), "command line", "folder of the records without Cassandra, and of `serve`'s objects"),
+        (
+            DATA,
+            "the platform's data folder".into(),
+            "command line",
+            "folder of the records without Cassandra, and of `serve`'s objects",
+        ),
     ];
     let pictures = vec![
-        (MODEL, "the one in the binary".into(), ALL, "a folder with `model.onnx` and `manifest.toml`, or `s3://bucket/prefix#sha256=…` ([your-model.md](your-model.md)). A function also takes what a layer puts into `/opt/model`"),
-        (MAX_PIXELS, format!("`{}`", Limits::default().pixels), ALL, "pictures of more pixels are rejected: it bounds the memory (6 bytes a pixel)"),
+        (
+            MODEL,
+            "the one in the binary".into(),
+            ALL,
+            "a folder with `model.onnx` and `manifest.toml`, or `s3://bucket/prefix#sha256=…` ([your-model.md](your-model.md)). A function also takes what a layer puts into `/opt/model`",
+        ),
+        (
+            MAX_PIXELS,
+            format!("`{}`", Limits::default().pixels),
+            ALL,
+            "pictures of more pixels are rejected: it bounds the memory (6 bytes a pixel)",
+        ),
         (MAX_BYTES, format!("`{DEFAULT_MAX_BYTES}`"), ALL, "larger objects are rejected and never fetched"),
-        (INCLUDE, "every key".into(), LOOKS, "globs with commas between, as in a `.gitignore`: only such keys are looked at"),
+        (
+            INCLUDE,
+            "every key".into(),
+            LOOKS,
+            "globs with commas between, as in a `.gitignore`: only such keys are looked at",
+        ),
         (EXCLUDE, none(), LOOKS, "globs of keys that are left out, whatever includes them"),
-        (EVENTBRIDGE_KEYS, "`plain`".into(), "function, `worker`, `invoke`", "`plain` or `encoded`: how keys in EventBridge's events are written; LocalStack encodes them"),
-        (S3_ADDRESSING, "`path` with an endpoint of your own, else `virtual`".into(), ALL, "where the bucket's name goes: into the path or into the host's name"),
+        (
+            EVENTBRIDGE_KEYS,
+            "`plain`".into(),
+            "function, `worker`, `invoke`",
+            "`plain` or `encoded`: how keys in EventBridge's events are written; LocalStack encodes them",
+        ),
+        (
+            S3_ADDRESSING,
+            "`path` with an endpoint of your own, else `virtual`".into(),
+            ALL,
+            "where the bucket's name goes: into the path or into the host's name",
+        ),
     ];
     let after = vec![
-        (NOTIFY, "nobody".into(), LOOKS, "who is told of a record once it is written, with commas between: ARNs of SNS, SQS or EventBridge, https URLs ([telling.md](telling.md)). A URL may be a secret"),
+        (
+            NOTIFY,
+            "nobody".into(),
+            LOOKS,
+            "who is told of a record once it is written, with commas between: ARNs of SNS, SQS or EventBridge, https URLs ([telling.md](telling.md)). A URL may be a secret",
+        ),
         (NOTIFY_ONLY, "everything".into(), LOOKS, "of what: statuses and `label:NAME`, with commas between"),
         (NOTIFY_SECRET, none(), LOOKS, "signs what goes to URLs (HMAC-SHA256)"),
         (TAG, "`off`".into(), LOOKS, "`on`: objects are tagged with their label"),
@@ -46,17 +96,43 @@ fn table() -> Vec<(&'static str, Vec<Row>)> {
     let serving = vec![
         (QUEUE, none(), "`worker`", "URL or name of the SQS queue"),
         (WEBHOOK_TOKEN, none(), "`serve`, `worker`", "what MinIO's and Ceph's webhooks must send as a bearer token"),
-        (PAGE_TOKEN, "none on loopback".into(), "`serve`, the page's function", "what the page asks people for; at least 16 characters"),
+        (
+            PAGE_TOKEN,
+            "none on loopback".into(),
+            "`serve`, the page's function",
+            "what the page asks people for; at least 16 characters",
+        ),
         (PAGE_BUCKET, none(), "the page's function", "the bucket that the page uploads to"),
         (PAGE_PREFIX, none(), "the page's function", "what its keys begin with"),
     ];
     let logs = vec![
-        ("RUST_LOG", "`info`; on the command line warnings".into(), ALL, "levels, as tracing-subscriber's `EnvFilter` reads them: `warn`, `spotter::records=trace`"),
+        (
+            "RUST_LOG",
+            "`info`; on the command line warnings".into(),
+            ALL,
+            "levels, as tracing-subscriber's `EnvFilter` reads them: `warn`, `spotter::records=trace`",
+        ),
         (LOG_FORMAT, "`text`".into(), "command line", "`json`: lines as the functions write them"),
-        (LOG_SAMPLE, "`1`".into(), LOOKS, "the share of successes that are logged, `0` to `1`; failures, rejections and doubts always are"),
-        ("NO_COLOR", none(), "command line", "anything but nothing: no colours (<https://no-color.org>); `TERM=dumb` says so too"),
+        (
+            LOG_SAMPLE,
+            "`1`".into(),
+            LOOKS,
+            "the share of successes that are logged, `0` to `1`; failures, rejections and doubts always are",
+        ),
+        (
+            "NO_COLOR",
+            none(),
+            "command line",
+            "anything but nothing: no colours (<https://no-color.org>); `TERM=dumb` says so too",
+        ),
     ];
-    vec![("Records", records), ("Pictures", pictures), ("After the record", after), ("Serving", serving), ("Logs", logs)]
+    vec![
+        ("Records", records),
+        ("Pictures", pictures),
+        ("After the record", after),
+        ("Serving", serving),
+        ("Logs", logs),
+    ]
 }
 
 fn rendered() -> String {

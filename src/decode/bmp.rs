@@ -30,7 +30,7 @@ pub(super) fn decode(bytes: &[u8], budget: &Budget) -> Result<Canvas, Rejection>
         ColorType::Rgb8 => colour::convert_in_place(&mut pixels, budget.channels, |rgb: [u8; 3]| rgb),
         other => return Err(Rejection::unsupported(format!("BMP as {other:?}; upload as PNG")).of(width, height)),
     }
-    Ok(Canvas { width, height, channels: budget.channels, colour: pixels, alpha, orientation: 1 })
+    Ok(Canvas { width, height, channels: budget.channels, colour: pixels, alpha, orientation: 1, whole: None })
 }
 
 /// From the header; rows from top to bottom have a negative height.

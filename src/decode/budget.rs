@@ -18,11 +18,25 @@ const BYTES_PER_PIXEL: u64 = 6;
 pub(super) struct Budget {
     pub(super) channels: Channels,
     pixels: u64,
+    /// Longer side from which on a reduced picture will do.
+    least_side: Option<u32>,
 }
 
 impl Budget {
     pub(super) fn new(channels: Channels, limits: Limits) -> Budget {
-        Budget { channels, pixels: limits.pixels }
+        Budget { channels, pixels: limits.pixels, least_side: None }
+    }
+
+    pub(super) fn reduced_to(self, least_side: Option<u32>) -> Budget {
+        Budget { least_side, ..self }
+    }
+
+    /// By how much a picture of this size may be reduced while it is decoded: 8, 4, or 1 where it may not.
+    pub(super) fn reduction(&self, width: u32, height: u32) -> usize {
+        let longer = width.max(height);
+        let enough =
+            |by: &u32| self.least_side.is_some_and(|side| self.channels == Channels::Luma && longer / by >= side);
+        [8, 4].into_iter().find(enough).unwrap_or(1) as usize
     }
 
     /// Both sides at least 1, neither longer than [`SIDE`], and no more pixels than the limit.

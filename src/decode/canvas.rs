@@ -7,7 +7,7 @@
 //! half), then black. Where most of the area is opaque, the picture brings its own ground and only its corners are
 //! missing; then the ground is the one that is like it.
 
-use super::{Channels, Picture, colour, orientation};
+use super::{Channels, Picture, Reduced, colour, orientation};
 
 /// Share of the area above which the opaque part is a ground of its own, not ink, in percent.
 const OWN_GROUND: u64 = 60;
@@ -22,6 +22,8 @@ pub(super) struct Canvas {
     pub(super) alpha: Option<Vec<u8>>,
     /// The EXIF orientation, 1 to 8.
     pub(super) orientation: u8,
+    /// The size of the whole picture, as it is stored, where this one is reduced.
+    pub(super) whole: Option<(u32, u32)>,
 }
 
 impl Canvas {
@@ -35,7 +37,16 @@ impl Canvas {
             colour: vec![0; pixels * channels.count()],
             alpha: alpha.then(|| vec![0; pixels]),
             orientation: 1,
+            whole: None,
         }
+    }
+
+    /// The luma of `width` x `height` pixels, at a size reduced `by` so much.
+    pub(super) fn reduced(width: u32, height: u32, by: usize, luma: Vec<u8>, orientation: u8) -> Canvas {
+        let side = |side: u32| side.div_ceil(by as u32);
+        let whole = Some((width, height));
+        let (width, height) = (side(width), side(height));
+        Canvas { width, height, channels: Channels::Luma, colour: luma, alpha: None, orientation, whole }
     }
 
     /// Writes one opaque pixel.
@@ -56,13 +67,18 @@ impl Canvas {
     }
 
     /// Composited and upright.
-    pub(super) fn into_picture(mut self) -> Picture {
+    pub(super) fn into_picture(mut self) -> Reduced {
         if let Some(alpha) = self.alpha.take() {
             composite(&mut self.colour, &alpha, self.channels);
         }
         let (width, height, pixels) =
             orientation::upright(self.orientation, self.width, self.height, self.channels.count(), self.colour);
-        Picture { width, height, channels: self.channels, pixels }
+        let whole = match self.whole {
+            None => (width, height),
+            Some((across, down)) if self.orientation >= 5 => (down, across),
+            Some(whole) => whole,
+        };
+        Reduced { picture: Picture { width, height, channels: self.channels, pixels }, whole }
     }
 }
 

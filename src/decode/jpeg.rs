@@ -8,7 +8,7 @@ use zune_jpeg::zune_core::options::DecoderOptions;
 use super::budget::{Budget, megapixels};
 use super::canvas::Canvas;
 use super::jpeg_markers::{self, Structure};
-use super::{Channels, Rejection, colour, orientation};
+use super::{Channels, Rejection, colour, jpeg_reduced, orientation};
 
 /// Coefficients that all scans may go over, by the limit of pixels: libjpeg's scans are 5 to 9 of each pixel (of CMYK 15),
 /// mozjpeg's 11 at most. A decoder takes some nanoseconds for one, whether or not there are data for it.
@@ -24,6 +24,9 @@ pub(super) fn decode(bytes: &[u8], budget: &Budget) -> Result<Canvas, Rejection>
 }
 
 fn pixels(structure: &Structure, budget: &Budget) -> Result<Canvas, Rejection> {
+    if let Some(reduced) = reduced(structure, budget) {
+        return Ok(reduced);
+    }
     let bytes = structure.clean();
     let mut decoder = decoder(&bytes)?;
     let input = decoder.input_colorspace().ok_or_else(|| Rejection::broken("JPEG without a colour space"))?;
@@ -49,8 +52,25 @@ fn pixels(structure: &Structure, budget: &Budget) -> Result<Canvas, Rejection> {
         channels: budget.channels,
         colour: samples,
         alpha: None,
+        whole: None,
         orientation: structure.exif.map_or(1, orientation::of_exif),
     })
+}
+
+/// Where a smaller picture is enough and can be had.
+fn reduced(structure: &Structure, budget: &Budget) -> Option<Canvas> {
+    let (width, height) = (structure.width, structure.height);
+    let by = budget.reduction(width, height);
+    if by == 1 {
+        return None;
+    }
+    let head = structure.head()?;
+    let input = decoder(&head).ok()?.input_colorspace()?;
+    if output(input, structure, budget.channels).ok()? != ColorSpace::Luma {
+        return None;
+    }
+    let luma = jpeg_reduced::luma(structure, by)?;
+    Some(Canvas::reduced(width, height, by, luma, structure.exif.map_or(1, orientation::of_exif)))
 }
 
 /// Strict: a scan that ends early is an error, not grey.

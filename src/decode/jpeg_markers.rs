@@ -42,6 +42,8 @@ pub(super) struct Structure<'a> {
     pub(super) width: u32,
     pub(super) height: u32,
     pub(super) progressive: bool,
+    /// Of each component, as scans name it.
+    pub(super) ids: Vec<u8>,
     /// Sampling factors (horizontal, vertical) of each component.
     pub(super) sampling: Vec<(u8, u8)>,
     /// Components in the first scan.
@@ -257,14 +259,14 @@ impl<'a> Reading<'a> {
     }
 
     fn finish(self) -> Result<Structure<'a>, Rejection> {
-        let Some(Frame { width, height, progressive, sampling, .. }) = self.frame else {
+        let Some(Frame { width, height, progressive, ids, sampling }) = self.frame else {
             return Err(Rejection::broken("JPEG without a picture"));
         };
         if self.scans == 0 {
             return Err(Rejection::broken("JPEG without a picture").of(width, height));
         }
         let Reading { first_scan, coefficients, adobe, exif, parts, .. } = self;
-        Ok(Structure { width, height, progressive, sampling, first_scan, adobe, exif, coefficients, parts })
+        Ok(Structure { width, height, progressive, ids, sampling, first_scan, adobe, exif, coefficients, parts })
     }
 }
 
@@ -293,6 +295,20 @@ impl Structure<'_> {
         self.parts.iter().for_each(|part| file.extend_from_slice(part));
         file.extend_from_slice(end);
         file
+    }
+
+    /// What comes before the data of a sequential picture's scan, where that is the only one, and the data.
+    pub(super) fn only_scan(&self) -> Option<(&[&[u8]], &[u8])> {
+        let [head @ .., data] = &self.parts[..] else { return None };
+        let scans = self.parts.iter().filter(|part| part.starts_with(&[0xff, 0xda])).count();
+        let only = scans == 1 && head.last().is_some_and(|last| last.starts_with(&[0xff, 0xda]));
+        (only && !self.progressive && self.first_scan == self.sampling.len()).then_some((head, data))
+    }
+
+    /// The file up to the data of its only scan.
+    pub(super) fn head(&self) -> Option<Vec<u8>> {
+        let (head, _) = self.only_scan()?;
+        Some([&[&[0xff, 0xd8][..]], head].concat().concat())
     }
 
     /// Length of [`Structure::clean`], but for its end.

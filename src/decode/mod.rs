@@ -13,7 +13,9 @@ mod colour;
 mod gif;
 mod ifd;
 mod jpeg;
+mod jpeg_codes;
 mod jpeg_markers;
+mod jpeg_reduced;
 mod orientation;
 mod pieces;
 mod png;
@@ -126,14 +128,47 @@ impl Rejection {
 /// A [`Rejection`] for whatever is no picture, a picture in a format that is not read, one over the limits, or one
 /// that is damaged or cut short: half a picture is never given silently.
 pub fn decode(bytes: &[u8], channels: Channels, limits: Limits) -> Result<Picture, Rejection> {
+    within(bytes, &Budget::new(channels, limits)).map(|whole| whole.picture)
+}
+
+/// A picture that may be smaller than the encoded one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reduced {
+    pub picture: Picture,
+    /// Width and height of the encoded picture, upright.
+    pub whole: (u32, u32),
+}
+
+impl Reduced {
+    pub fn is_whole(&self) -> bool {
+        (self.picture.width, self.picture.height) == self.whole
+    }
+}
+
+/// The same in less time and memory, for who can do with a longer side of `least_side` pixels (`None`: for whom each counts): luma of a sequential JPEG, or of an opaque
+/// PNG, that has four times as many may come at a quarter or an eighth of its size. Each pixel is then about the mean of
+/// those that it stands for.
+///
+/// # Errors
+///
+/// As [`decode`], of the same bytes in the same words.
+pub fn decode_reduced(
+    bytes: &[u8],
+    channels: Channels,
+    limits: Limits,
+    least_side: Option<u32>,
+) -> Result<Reduced, Rejection> {
+    within(bytes, &Budget::new(channels, limits).reduced_to(least_side))
+}
+
+fn within(bytes: &[u8], budget: &Budget) -> Result<Reduced, Rejection> {
     let format = sniff::sniff(bytes)?;
-    let budget = Budget::new(channels, limits);
     // Decoders have panicked on hostile input before. The closure owns all that it changes.
-    let decoded = catch_unwind(AssertUnwindSafe(|| decode_as(format, bytes, &budget)));
+    let decoded = catch_unwind(AssertUnwindSafe(|| decode_as(format, bytes, budget)));
     decoded.unwrap_or_else(|_| Err(Rejection::broken(format!("the decoder gave up ({})", format.name()))))
 }
 
-fn decode_as(format: Format, bytes: &[u8], budget: &Budget) -> Result<Picture, Rejection> {
+fn decode_as(format: Format, bytes: &[u8], budget: &Budget) -> Result<Reduced, Rejection> {
     let canvas: Canvas = match format {
         Format::Jpeg => jpeg::decode(bytes, budget),
         Format::Png => png::decode(bytes, budget),

@@ -6,7 +6,7 @@ use ::png::{ColorType, Decoder, DecodingError, Limits, Reader, Transformations};
 
 use super::budget::Budget;
 use super::canvas::Canvas;
-use super::{Rejection, orientation};
+use super::{Rejection, colour, orientation};
 
 const SIGNATURE: usize = 8;
 
@@ -79,18 +79,63 @@ fn pixels(bytes: &[u8], budget: &Budget) -> Result<Canvas, Rejection> {
     if compressed > 2 * reader.info().raw_bytes() + SMALL {
         return Err(Rejection::too_large("PNG with far more data than its pixels need"));
     }
-    let (colour, _) = reader.output_color_type();
-    let alpha = matches!(colour, ColorType::GrayscaleAlpha | ColorType::Rgba);
+    let (samples, _) = reader.output_color_type();
+    let alpha = matches!(samples, ColorType::GrayscaleAlpha | ColorType::Rgba);
+    let orientation = exif.map_or(1, orientation::of_exif);
+    let by = budget.reduction(width, height);
+    if by > 1 && !interlaced && !alpha {
+        let luma = match samples {
+            ColorType::Grayscale => reduced(&mut reader, by, |[grey]| grey)?,
+            _ => reduced(&mut reader, by, |[r, g, b]| colour::luma(r, g, b))?,
+        };
+        return Ok(Canvas::reduced(width, height, by, luma, orientation));
+    }
     let mut canvas = Canvas::new(width, height, budget.channels, alpha);
-    canvas.orientation = exif.map_or(1, orientation::of_exif);
+    canvas.orientation = orientation;
     if interlaced {
         for pass in PASSES {
-            read_pass(&mut reader, &mut canvas, colour, pass)?;
+            read_pass(&mut reader, &mut canvas, samples, pass)?;
         }
     } else {
-        read_pass(&mut reader, &mut canvas, colour, (0, 1, 0, 1))?;
+        read_pass(&mut reader, &mut canvas, samples, (0, 1, 0, 1))?;
     }
     Ok(canvas)
+}
+
+/// The luma of the means of `by` x `by` pixels of `N` samples, of which rows are held no longer than they are summed up.
+fn reduced<const N: usize>(
+    reader: &mut Reader<Cursor<&[u8]>>,
+    by: usize,
+    luma: impl Fn([u8; N]) -> u8,
+) -> Result<Vec<u8>, Rejection> {
+    let (width, height) = (reader.info().width as usize, reader.info().height as usize);
+    let mut out = Vec::with_capacity(width.div_ceil(by) * height.div_ceil(by));
+    let mut sums = vec![0_u16; width * N];
+    for top in (0..height).step_by(by) {
+        let rows = by.min(height - top);
+        sums.fill(0);
+        for _ in 0..rows {
+            let row = next_row(reader, sums.len())?;
+            sums.iter_mut().zip(row).for_each(|(sum, &sample)| *sum += u16::from(sample));
+        }
+        out.extend(sums.chunks(by * N).map(|block| {
+            let count = (rows * block.len() / N) as u32;
+            let mut mean = [count / 2; N];
+            for pixel in block.chunks_exact(N) {
+                mean.iter_mut().zip(pixel).for_each(|(sum, &sample)| *sum += u32::from(sample));
+            }
+            luma(mean.map(|sum| (sum / count) as u8))
+        }));
+    }
+    Ok(out)
+}
+
+fn next_row<'a>(reader: &'a mut Reader<Cursor<&[u8]>>, length: usize) -> Result<&'a [u8], Rejection> {
+    let row = reader.next_row().map_err(damaged)?.ok_or_else(|| Rejection::broken("PNG with rows missing"))?;
+    if row.data().len() != length {
+        return Err(Rejection::broken("PNG with a row of the wrong length"));
+    }
+    Ok(row.data())
 }
 
 /// Reads the rows of one pass to where they belong.
@@ -108,11 +153,7 @@ fn read_pass(
         return Ok(());
     }
     for y in (first_row..height).step_by(rows) {
-        let row = reader.next_row().map_err(damaged)?.ok_or_else(|| Rejection::broken("PNG with rows missing"))?;
-        if row.data().len() != count * samples {
-            return Err(Rejection::broken("PNG with a row of the wrong length"));
-        }
-        for (i, pixel) in row.data().chunks_exact(samples).enumerate() {
+        for (i, pixel) in next_row(reader, count * samples)?.chunks_exact(samples).enumerate() {
             let index = y * width + first_column + i * columns;
             match *pixel {
                 [grey] => canvas.put(index, [grey; 3]),

@@ -54,7 +54,7 @@ fn composited(ink: u8, opaque_of_ten: usize) -> Vec<u8> {
     for i in 0..opaque_of_ten {
         canvas.put(i, [ink; 3]);
     }
-    canvas.into_picture().pixels
+    canvas.into_picture().picture.pixels
 }
 
 #[test]

@@ -59,7 +59,8 @@ impl Frame {
             colour::convert_in_place(&mut self.pixels, budget.channels, |rgb: [u8; 3]| rgb);
         }
         let (width, height) = first.canvas;
-        Canvas { width, height, channels: budget.channels, colour: self.pixels, alpha: self.alpha, orientation: 1 }
+        let channels = budget.channels;
+        Canvas { width, height, channels, colour: self.pixels, alpha: self.alpha, orientation: 1, whole: None }
     }
 
     /// On a larger, transparent canvas.

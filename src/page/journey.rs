@@ -1,5 +1,6 @@
 //! One picture's way again, step by step, as people can look at it: the functions that the pipeline calls, timed.
 
+use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,7 +19,7 @@ use crate::decode::{Channels, Limits, Picture, decode};
 use crate::encoding::{base64, grouped};
 use crate::objects::{FetchError, Object, Pinned};
 use crate::preprocess::thumbnail;
-use crate::record::{self, Guess, Reason, Record, Status, Verdict};
+use crate::record::{self, Guess, Look, Reason, Record, Status, Verdict};
 use crate::records;
 
 /// Longest side of a step's picture, in pixels.
@@ -135,45 +136,42 @@ impl Journey {
 
     fn look(&mut self, bytes: &[u8], model: &Model, limits: Limits) {
         let started = Instant::now();
-        let decoded = decode(bytes, model.channels(), limits);
+        let looked = record::look(bytes, model, limits);
         let took = started.elapsed();
-        let picture = match decoded {
-            Ok(picture) => picture,
+        let Look { found, dimensions: (width, height) } = match looked {
+            Ok(look) => look,
             Err(rejection) => {
                 let Verdict { reason, why, .. } = rejection.into();
                 self.refuse::<()>("decode", Some(took), reason.map_or("broken", Reason::as_str), why);
                 return;
             }
         };
-        let note = format!("{} × {} pixels", picture.width, picture.height);
+        let picture = found.picture();
+        let finding = Instant::now();
+        model.find(Cow::Borrowed(picture));
+        let finding = finding.elapsed();
+        let took = took.saturating_sub(finding);
+        let note = format!("{width} × {height} pixels");
         // People see it in its colours, whatever the model takes.
-        let colours = match picture.channels {
+        let channels = picture.channels;
+        let colours = match channels {
             Channels::Luma => decode(bytes, Channels::Rgb, limits).ok(),
             Channels::Rgb => None,
         };
-        self.step("decode", took, Some(note), colours.as_ref().or(Some(&picture)));
-
-        let started = Instant::now();
-        let found = model.find(&picture);
-        let took = started.elapsed();
+        self.step("decode", took, Some(note), colours.as_ref().or(Some(picture)));
         if found.is_ink() {
             let ink = found.ink();
             let note = match &ink {
                 Some(ink) => format!("cropped to {} × {} pixels", ink.width, ink.height),
                 None => "no ink was found".to_owned(),
             };
-            self.step("ink", took, Some(note), ink.as_ref());
+            self.step("ink", finding, Some(note), ink.as_ref());
         }
         let started = Instant::now();
         let prepared = found.prepared();
         let took = started.elapsed();
         let (width, height) = (prepared.tensor.width, prepared.tensor.height);
-        let seen = Picture {
-            width: width as u32,
-            height: height as u32,
-            channels: picture.channels,
-            pixels: prepared.seen.clone(),
-        };
+        let seen = Picture { width: width as u32, height: height as u32, channels, pixels: prepared.seen.clone() };
         self.step("seen", took, Some(format!("{width} × {height} pixels")), Some(&seen));
 
         let started = Instant::now();

@@ -24,8 +24,9 @@ pub struct Handled {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Steps {
     pub fetch: Duration,
+    /// And preprocessing, up to the model's input.
     pub decode: Duration,
-    /// Preprocessing and the model.
+    /// The model.
     pub classify: Duration,
     pub write: Duration,
     /// Tags and telling others.

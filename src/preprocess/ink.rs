@@ -10,7 +10,7 @@ use crate::decode::Picture;
 
 /// Longer side, in pixels, of the picture in which ink is looked for.
 const WORKING_SIDE: usize = 256;
-/// Ink that is smaller than this in the working picture is looked at again, closer.
+/// Ink that is smaller than this in the working picture is looked at again, closer, and in a larger picture if there is one.
 const COARSE_SIDE: usize = 96;
 /// How many times the ink of usual strokes there is where strokes are fat.
 const CLEARLY_MORE: f32 = 1.3;
@@ -30,6 +30,8 @@ pub(super) struct Character {
     pub(super) ink: Plane,
     /// Where it was in the shrunk picture.
     area: Area,
+    /// Pixels of the picture, across or down, that one of `ink` is the mean of.
+    step: usize,
     pub(super) several: bool,
 }
 
@@ -66,7 +68,8 @@ fn closest_look(picture: &Picture, whole: Area, watch: Watch) -> Option<Characte
 /// The character's ink, cropped.
 fn character_in(picture: &Picture, part: Area, step: usize, watch: Watch) -> Option<Character> {
     let ground = Ground::of(Plane::shrunk(&picture.pixels, picture.width as usize, part, step));
-    light_on_dark(&ground, watch).or_else(|| light_on_dark(&ground.inverted(), watch))
+    let found = light_on_dark(&ground, watch).or_else(|| light_on_dark(&ground.inverted(), watch));
+    found.map(|character| Character { step, ..character })
 }
 
 fn light_on_dark(ground: &Ground, watch: Watch) -> Option<Character> {
@@ -100,7 +103,15 @@ fn look(ground: &Ground, strokes: Strokes, watch: Watch) -> Option<Character> {
     character_of(&contrast, watch)
 }
 
+/// Longer side from which on a picture may be a smaller one of a larger.
+pub(super) const LEAST_SIDE: u32 = WORKING_SIDE as u32;
+
 impl Character {
+    /// Whether it is as well seen as it would be in a larger picture of the same.
+    pub(super) fn is_fine(&self) -> bool {
+        self.step > 1 || self.area.longer_side() >= COARSE_SIDE
+    }
+
     fn mass(&self) -> u64 {
         self.ink.values.iter().map(|&value| u64::from(value)).sum()
     }
@@ -150,5 +161,5 @@ fn character_of(contrast: &Contrast, watch: Watch) -> Option<Character> {
         ink.values[start..].iter_mut().zip(values).for_each(|(ink, &value)| *ink = full[usize::from(value)]);
     }
     watch("character", &ink);
-    Some(Character { ink, area, several })
+    Some(Character { ink, area, step: 1, several })
 }

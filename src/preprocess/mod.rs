@@ -13,6 +13,8 @@ mod stage;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use crate::decode::{Channels, Picture};
@@ -70,16 +72,23 @@ pub struct Prepared {
     pub several: bool,
 }
 
+impl Preprocess {
+    /// The longer side, in pixels, of a reduced picture that may do ([`Found::is_fine`]); `None` where each pixel counts.
+    pub fn least_side(&self) -> Option<u32> {
+        matches!(self, Preprocess::Ink { .. }).then_some(ink::LEAST_SIDE)
+    }
+}
+
 /// Makes a `channels` x `height` x `width` input of `picture`, whose channels must be as many.
 pub fn prepare(picture: &Picture, how: &Preprocess, height: usize, width: usize) -> Prepared {
-    find(picture, how, height, width).prepared()
+    find(Cow::Borrowed(picture), how, height, width).prepared()
 }
 
 /// The first half of [`prepare`]: what of `picture` the model is to see.
-pub fn find<'a>(picture: &'a Picture, how: &'a Preprocess, height: usize, width: usize) -> Found<'a> {
+pub fn find<'a>(picture: Cow<'a, Picture>, how: &'a Preprocess, height: usize, width: usize) -> Found<'a> {
     let part = match how {
         Preprocess::Ink { fit, mean, std } => {
-            let ink = ink::find(picture, *fit, height, width, &mut |_, _| ());
+            let ink = ink::find(&picture, *fit, height, width, &mut |_, _| ());
             Part::Ink { ink, fit: *fit, mean, std }
         }
         Preprocess::Resize(resize) => Part::Whole(resize),
@@ -90,7 +99,7 @@ pub fn find<'a>(picture: &'a Picture, how: &'a Preprocess, height: usize, width:
 
 /// A picture on its half way to a model.
 pub struct Found<'a> {
-    picture: &'a Picture,
+    picture: Cow<'a, Picture>,
     part: Part<'a>,
     /// More than one thing was found where the model takes one: its answer is of one of them.
     pub several: bool,
@@ -108,6 +117,16 @@ impl Found<'_> {
     /// For a network whose channels stand in this order; red first without it.
     pub fn in_order(self, order: ChannelOrder) -> Self {
         Found { order, ..self }
+    }
+
+    /// Whether a larger picture of the same would make no difference to what was found.
+    pub fn is_fine(&self) -> bool {
+        matches!(&self.part, Part::Ink { ink: Ink::Found(character), .. } if character.is_fine())
+    }
+
+    /// What it was found in.
+    pub fn picture(&self) -> &Picture {
+        &self.picture
     }
 
     /// Whether ink was looked for.
@@ -134,7 +153,7 @@ impl Found<'_> {
             Part::Ink { ink, fit, mean, std } => {
                 (fitted::fitted(ink, fit, height, width, &mut |_, _| ()), 1.0 / 255.0, mean, std)
             }
-            Part::Whole(resize) => (resize.pixels(picture, height, width), resize.scale, &*resize.mean, &*resize.std),
+            Part::Whole(resize) => (resize.pixels(&picture, height, width), resize.scale, &*resize.mean, &*resize.std),
         };
         let pixels = height * width;
         let mut values = vec![0.0; channels * pixels];

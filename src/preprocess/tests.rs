@@ -106,7 +106,7 @@ proptest! {
         let resize = Resize { filter, mean: vec![0.5; channels], std: vec![0.25; channels], ..resize(mode) };
         let how = Preprocess::Resize(resize);
         let order = if bgr { ChannelOrder::Bgr } else { ChannelOrder::Rgb };
-        let prepare = || find(&picture, &how, height, width).in_order(order).prepared();
+        let prepare = || find(Cow::Borrowed(&picture), &how, height, width).in_order(order).prepared();
         let prepared = prepare();
         prop_assert!(is_whole(&prepared, channels, height, width));
         prop_assert!(prepared.tensor.values.iter().all(|value| (-2.001..=2.001).contains(value)));
@@ -205,7 +205,7 @@ fn a_network_of_the_other_order_sees_the_same_picture() {
     let picture = Picture { width: 1, height: 1, channels: Channels::Rgb, pixels: vec![10, 20, 30] };
     let how = Preprocess::Resize(Resize { scale: 1.0, mean: vec![1.0, 2.0, 3.0], ..resize(Mode::Stretch) });
     let rgb = prepare(&picture, &how, 1, 1);
-    let bgr = find(&picture, &how, 1, 1).in_order(ChannelOrder::Bgr).prepared();
+    let bgr = find(Cow::Borrowed(&picture), &how, 1, 1).in_order(ChannelOrder::Bgr).prepared();
     assert_eq!((rgb.tensor.values, bgr.tensor.values), (vec![9.0, 18.0, 27.0], vec![29.0, 18.0, 7.0]));
     assert_eq!((&rgb.seen, &bgr.seen), (&picture.pixels, &picture.pixels));
 }

@@ -3,9 +3,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::classifier::{Doubt, Guess, Model, Reading};
-use crate::decode::{Limits, Picture, Rejection, RejectionKind, decode};
+use crate::decode::{Limits, Rejection, RejectionKind};
 use crate::event::{Change, ObjectEvent};
 use crate::objects::Head;
+use crate::record::look::{self, Look, look};
 use crate::record::{Order, Reason, Record, Status};
 
 /// Largest `seen`, in bytes.
@@ -34,18 +35,13 @@ pub struct Verdict {
 
 /// What the model sees in `bytes`, or why it sees nothing.
 pub fn verdict(bytes: &[u8], model: &Model, limits: Limits) -> Verdict {
-    verdict_of(decode(bytes, model.channels(), limits), model)
+    verdict_of(look(bytes, model, limits), model)
 }
 
-fn verdict_of(picture: Result<Picture, Rejection>, model: &Model) -> Verdict {
-    let picture = match picture {
-        Ok(picture) => picture,
+fn verdict_of(look: Result<Look<'_>, Rejection>, model: &Model) -> Verdict {
+    let (reading, dimensions) = match look.and_then(|look| read(look, model)) {
+        Ok(read) => read,
         Err(rejection) => return rejection.into(),
-    };
-    let dimensions = Some((picture.width, picture.height));
-    let reading = match read(model, &picture) {
-        Ok(reading) => reading,
-        Err(sentence) => return Rejection { kind: RejectionKind::Broken, sentence, dimensions }.into(),
     };
     let why = match &reading.doubt {
         Some(doubt) => doubt.to_string(),
@@ -56,7 +52,7 @@ fn verdict_of(picture: Result<Picture, Rejection>, model: &Model) -> Verdict {
         status: if reading.doubt.is_none() { Status::Classified } else { Status::Unsure },
         reason: reading.doubt.as_ref().map(Reason::from),
         why,
-        dimensions,
+        dimensions: Some(dimensions),
         reading: Some(reading),
     }
 }
@@ -79,16 +75,21 @@ fn others(found: &[Guess]) -> String {
 }
 
 /// What fails on one picture fails on it each time: an answer to record, not one to try again.
-fn read(model: &Model, picture: &Picture) -> Result<Reading, String> {
-    match catch_unwind(AssertUnwindSafe(|| model.read(picture))) {
-        Ok(reading) => reading.map_err(|error| error.to_string()),
-        Err(_) => Err(format!("model {} gave up on this picture", model.id())),
+fn read(look: Look<'_>, model: &Model) -> Result<(Reading, (u32, u32)), Rejection> {
+    let Look { found, dimensions } = look;
+    match catch_unwind(AssertUnwindSafe(|| model.classify(found.prepared()))) {
+        Ok(Ok(reading)) => Ok((reading, dimensions)),
+        Ok(Err(error)) => {
+            let dimensions = Some(dimensions);
+            Err(Rejection { kind: RejectionKind::Broken, sentence: error.to_string(), dimensions })
+        }
+        Err(_) => Err(look::gave_up(model, dimensions)),
     }
 }
 
-/// The record of what the object's bytes were decoded to.
-pub fn of_picture(subject: &Subject, picture: Result<Picture, Rejection>, model: &Model) -> Record {
-    of_verdict(subject, model, verdict_of(picture, model))
+/// The record of what the model is to see of the object's bytes.
+pub fn of_picture(subject: &Subject, look: Result<Look<'_>, Rejection>, model: &Model) -> Record {
+    of_verdict(subject, model, verdict_of(look, model))
 }
 
 /// The record of what the object's bytes came to, or of why there are none.

@@ -3,6 +3,7 @@
 
 mod correction;
 mod json;
+mod look;
 mod make;
 
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 pub use crate::classifier::Guess;
 use crate::event::{NULL_VERSION, ObjectEvent, Timestamp};
 pub use correction::HUMAN;
+pub use look::{Look, look};
 #[cfg(feature = "page")]
 pub(crate) use make::png;
 pub use make::{Subject, Verdict, of_absence, of_picture, of_removal, of_verdict, too_large, unaddressable, verdict};

@@ -1,5 +1,7 @@
 //! Inputs that any picture model takes, and inputs that a model's maker wrote down.
 
+use std::borrow::Cow;
+
 use super::super::{Manifest, Model, ModelError};
 use crate::decode::{Channels, Picture};
 use crate::preprocess::{Filter, Mode, Preprocess, Resize, Tensor, find};
@@ -39,5 +41,5 @@ pub(super) fn tensor(manifest: &Manifest, seen: Vec<u8>) -> Tensor {
     let channels = if channels == 1 { Channels::Luma } else { Channels::Rgb };
     let picture = Picture { width: width as u32, height: height as u32, channels, pixels: seen };
     let how = Preprocess::Resize(to_the_same_size);
-    find(&picture, &how, height, width).in_order(manifest.input.order).prepared().tensor
+    find(Cow::Borrowed(&picture), &how, height, width).in_order(manifest.input.order).prepared().tensor
 }
