@@ -181,7 +181,7 @@ pub async fn limits() -> Result<(), Failed> {
 }
 
 pub fn label(at: usize) -> String {
-    format!("{at} \u{202e}\"é\n{}", "x".repeat(if at % 2 == 0 { 3 } else { 2_000 }))
+    format!("{at} \u{202e}\"é\n{}", "x".repeat(if at.is_multiple_of(2) { 3 } else { 2_000 }))
 }
 
 /// An answer that names a thousand labels, each three times.
