@@ -242,6 +242,9 @@ impl Pipeline {
         if let Err(error) = written {
             return way.unrecorded(&error);
         }
+        if !self.after.is_asked_for() {
+            return Outcome::Recorded(Box::new(record));
+        }
         way.stage = Stage::Tell;
         let started = Instant::now();
         let followed = self.after.follow(&*self.objects, &record, way.deadline).await;

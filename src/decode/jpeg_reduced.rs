@@ -42,18 +42,22 @@ struct Tables {
 /// Rows of `width.div_ceil(by)` bytes, `height.div_ceil(by)` of them; each the mean of `by` x `by` pixels. `by` is 4 or 8.
 pub(super) fn luma(structure: &Structure, by: usize) -> Option<Vec<u8>> {
     let (head, data) = structure.only_scan()?;
-    let (mut tables, mut components, mut factors) = (Tables::default(), Vec::new(), 0);
+    let (mut tables, mut components, mut factors) = (Tables::default(), Vec::new(), Vec::new());
     for segment in head {
         match segment {
             [_, 0xdb, _, _, body @ ..] => tables.quantise(body)?,
             [_, 0xc4, _, _, body @ ..] => tables.codes(body)?,
             [_, 0xdd, _, _, high, low] => tables.restart_interval = usize::from(u16::from_be_bytes([*high, *low])),
-            [_, 0xc0 | 0xc1, _, _, body @ ..] => factors = usize::from(*body.get(8)?),
+            [_, 0xc0 | 0xc1, _, _, body @ ..] => {
+                factors = body.get(6..)?.chunks_exact(3).map(|component| usize::from(component[2])).collect();
+            }
             [_, 0xda, _, _, body @ ..] => components = scan(structure, body)?,
             _ => {}
         }
     }
-    let quantisation = (*tables.quantisation.get(factors)?)?;
+    // Those of the colours are not used, but a decoder would miss them.
+    let factors: Option<Vec<_>> = factors.into_iter().map(|at| *tables.quantisation.get(at)?).collect();
+    let quantisation = *factors?.first()?;
     let mut picture = Blocks::new(structure, &components, by, quantisation);
     picture.read(data, &tables, &mut components)?;
     Some(picture.cropped(structure.width as usize, structure.height as usize))

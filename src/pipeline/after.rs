@@ -29,6 +29,11 @@ impl After {
         self.notifier.is_some()
     }
 
+    /// Whether anything follows a record.
+    pub(super) fn is_asked_for(&self) -> bool {
+        self.tag || self.tells()
+    }
+
     /// Whoever is told finds the tags there. An error is why the event must come again.
     pub(super) async fn follow(&self, objects: &dyn Objects, record: &Record, end: Instant) -> Result<(), String> {
         if self.tag {
