@@ -34,6 +34,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("init", &["classifier", "config", "model_source", "objects", "records", "telemetry"]),
     ("local", &["encoding", "event", "function", "objects", "pipeline", "records", "secret"]),
     ("page", &["ask", "classifier", "decode", "encoding", "event", "objects", "preprocess", "record", "records"]),
+    ("doctor", &["classifier", "config", "event", "model_source", "objects", "records", "worker"]),
     (
         "cli",
         &[
@@ -42,6 +43,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "classifier",
             "config",
             "decode",
+            "doctor",
             "encoding",
             "event",
             "export",
@@ -88,6 +90,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("parquet", &["export/"]),
     ("png", &["decode/", "record/make.rs"]),
     ("rusqlite", &["local/store", "records/embedded"]),
+    ("rustix", &["doctor/disk.rs"]),
     ("rustls", &["records/cassandra/"]),
     ("rustls_native_certs", &["records/cassandra/"]),
     ("s3s", &["local/"]),

@@ -10,6 +10,7 @@ mod browser;
 mod cli;
 mod cloud;
 mod convergence;
+mod doctor;
 mod events;
 mod export;
 mod faults;
@@ -30,6 +31,7 @@ mod s3;
 mod serve;
 mod simulation;
 mod stack;
+mod switch;
 mod webhook;
 mod worker;
 
@@ -44,6 +46,7 @@ fn main() -> std::process::ExitCode {
     trials.extend(browser::trials());
     trials.extend(cli::trials());
     trials.extend(convergence::trials());
+    trials.extend(doctor::trials());
     trials.extend(events::trials());
     trials.extend(export::trials());
     trials.extend(faults::trials());
@@ -63,6 +66,7 @@ fn main() -> std::process::ExitCode {
     trials.extend(serve::trials());
     trials.extend(simulation::trials());
     trials.extend(stack::trials());
+    trials.extend(switch::trials());
     trials.extend(webhook::trials());
     trials.extend(worker::trials());
     harness::run(trials)
