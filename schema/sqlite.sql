@@ -43,3 +43,9 @@ CREATE TABLE other_labels (
 ) STRICT;
 CREATE UNIQUE INDEX other_labels_of ON other_labels (bucket, key, seq, event_time, version, model, label);
 CREATE INDEX by_other_label ON other_labels (model, label, event_time DESC, object_hash DESC, seq DESC, version DESC);
+
+-- One row: the model whose answers are shown, where nobody names one.
+CREATE TABLE layout (
+    one    TEXT PRIMARY KEY, -- 'layout'
+    served TEXT
+) STRICT;

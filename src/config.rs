@@ -69,6 +69,8 @@ const SHORTEST_PAGE_TOKEN: usize = 16;
 pub struct Settings {
     /// The one in the binary, or what replaces it.
     pub model: ModelSource,
+    /// The command line named it: what asks takes it, whichever model is served.
+    pub model_is_asked_for: bool,
     /// The system's folder for what may be lost, such as a fetched model.
     pub temp: PathBuf,
     pub cassandra: Option<CassandraConfig>,
@@ -89,8 +91,8 @@ pub struct Settings {
     pub logged: Sample,
     /// URL or name of the queue that `worker` consumes.
     pub queue: Option<String>,
-    /// The SDK finds a custom endpoint for the queue in the environment.
-    pub queue_endpoint_in_env: bool,
+    /// The custom endpoint that the SDK finds for the queue in the environment.
+    pub queue_endpoint_in_env: Option<String>,
     /// What whoever calls the webhook must know.
     pub webhook_token: Option<Secret>,
     /// What whoever asks the page's function must know.
@@ -130,16 +132,14 @@ impl Settings {
         let keys = [("plain", EventBridgeKeys::Plain), ("encoded", EventBridgeKeys::Encoded)];
         Ok(Settings {
             model: model(&get)?,
+            model_is_asked_for: false,
             temp: std::env::temp_dir(),
             cassandra: cassandra(&get)?,
             data: get(DATA).map(PathBuf::from),
             eventbridge_keys: choice(&get, EVENTBRIDGE_KEYS, &keys)?.unwrap_or_default(),
             s3: S3Settings {
                 path_style: choice(&get, S3_ADDRESSING, &[("path", true), ("virtual", false)])?,
-                endpoint_in_env: ENDPOINTS
-                    .into_iter()
-                    .find_map(&get)
-                    .map(|url: OsString| url.to_string_lossy().into_owned()),
+                endpoint_in_env: first(&get, ENDPOINTS),
                 ..S3Settings::default()
             },
             limits: number(&get, MAX_PIXELS)?.map_or_else(Limits::default, |pixels| Limits { pixels }),
@@ -149,7 +149,7 @@ impl Settings {
             filter: Filter { include: globs(&get, INCLUDE)?, exclude: globs(&get, EXCLUDE)? },
             logged: sample(&get)?,
             queue: text(&get, QUEUE)?,
-            queue_endpoint_in_env: QUEUE_ENDPOINTS.into_iter().any(|name| get(name).is_some()),
+            queue_endpoint_in_env: first(&get, QUEUE_ENDPOINTS),
             webhook_token: secret(&get, WEBHOOK_TOKEN)?,
             page_token: page_token(&get)?,
             page_bucket: text(&get, PAGE_BUCKET)?,
@@ -175,6 +175,10 @@ pub fn log_lines() -> Result<Lines, ConfigError> {
 
 fn colours(variables: impl Variables) -> bool {
     variables("NO_COLOR").is_none_or(|value| value.is_empty()) && variables("TERM").is_none_or(|term| term != "dumb")
+}
+
+fn first(get: &impl Variables, variables: [&'static str; 2]) -> Option<String> {
+    variables.into_iter().find_map(get).map(|value| value.to_string_lossy().into_owned())
 }
 
 fn text(get: &impl Variables, variable: &'static str) -> Result<Option<String>, ConfigError> {

@@ -19,6 +19,8 @@ pub mod classifier;
 pub mod cli;
 pub mod config;
 pub mod decode;
+#[cfg(feature = "cli")]
+pub mod doctor;
 pub mod encoding;
 pub mod event;
 #[cfg(feature = "cli")]

@@ -21,11 +21,12 @@ use futures_util::future::BoxFuture;
 use tokio::sync::Semaphore;
 
 use self::answer::Failure;
+use crate::ask;
 use crate::classifier::Model;
 use crate::decode::Limits;
 use crate::metrics::{self, Exposition};
 use crate::objects::Objects;
-use crate::records::Records;
+use crate::records::{Records, RecordsError};
 
 mod about;
 mod answer;
@@ -53,7 +54,7 @@ const METRICS: &str = "/metrics";
 /// What the page shows, what it may do, and for whom.
 pub struct PageState {
     pub records: Arc<dyn Records>,
-    /// Whose records are listed, and what a journey goes through.
+    /// What a journey goes through; whose records are listed where no other one is served.
     pub model: Arc<Model>,
     pub objects: Arc<dyn Objects>,
     pub limits: Limits,
@@ -93,8 +94,16 @@ pub type Samples = Box<dyn Fn() -> BoxFuture<'static, Result<usize, String>> + S
 /// What the handlers share.
 struct Shared {
     page: PageState,
+    /// The page's own: what a journey goes through, and whose labels are known.
     model: String,
     journeys: Arc<Semaphore>,
+}
+
+impl Shared {
+    /// Whose answers are shown where the question names none.
+    async fn served(&self) -> Result<String, RecordsError> {
+        ask::served(&*self.page.records, &self.model).await
+    }
 }
 
 type Route = (&'static str, &'static str, MethodRouter<Arc<Shared>>);

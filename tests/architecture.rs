@@ -38,6 +38,7 @@ const MODULES: &[(&str, &[&str])] = &[
         "page",
         &["ask", "classifier", "decode", "encoding", "event", "metrics", "objects", "preprocess", "record", "records"],
     ),
+    ("doctor", &["classifier", "config", "event", "model_source", "objects", "records", "worker"]),
     (
         "cli",
         &[
@@ -46,6 +47,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "classifier",
             "config",
             "decode",
+            "doctor",
             "encoding",
             "event",
             "export",
@@ -94,6 +96,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("png", &["decode/", "record/make.rs"]),
     ("prometheus_client", &["metrics/prometheus.rs"]),
     ("rusqlite", &["local/store", "records/embedded"]),
+    ("rustix", &["doctor/disk.rs"]),
     ("rustls", &["records/cassandra/"]),
     ("rustls_native_certs", &["records/cassandra/"]),
     ("s3s", &["local/"]),

@@ -16,6 +16,7 @@ mod proxy;
 mod purge;
 mod questions;
 mod schema;
+mod served;
 pub(crate) use schema::secure_session;
 mod tls;
 
@@ -52,6 +53,7 @@ use questions::{
     filters_and_pages_leave_out_what_differs, models_are_compared_by_what_is_there_now,
     people_correct_what_is_there_now, rows_far_apart_are_labelled_however_much_was_said_between,
 };
+use served::the_served_model_is_one_row_that_everybody_follows;
 
 type Test = fn(Arc<Home>) -> LocalBoxFuture<'static, ()>;
 
@@ -59,7 +61,7 @@ macro_rules! tests {
     ($($name:ident),* $(,)?) => { [$((stringify!($name), (|home| Box::pin($name(home))) as Test)),*] };
 }
 
-const CONTRACT: [(&str, Test); 40] = tests![
+const CONTRACT: [(&str, Test); 41] = tests![
     every_field_comes_back,
     extremes_come_back,
     keys_of_events_come_back,
@@ -100,6 +102,7 @@ const CONTRACT: [(&str, Test); 40] = tests![
     corrections_say_how_often_a_model_was_right,
     a_review_begins_with_what_is_least_sure,
     models_are_compared_by_what_is_there_now,
+    the_served_model_is_one_row_that_everybody_follows,
 ];
 
 pub(crate) fn trials() -> Vec<Trial> {

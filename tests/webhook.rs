@@ -73,6 +73,14 @@ impl Records for Away {
         self.home.list(listing).await
     }
 
+    async fn served(&self) -> Result<Option<String>, RecordsError> {
+        self.home.served().await
+    }
+
+    async fn serve(&self, model: Option<&str>) -> Result<(), RecordsError> {
+        self.home.serve(model).await
+    }
+
     async fn purge(&self, bucket: &str, key: &str) -> Result<u64, RecordsError> {
         self.home.purge(bucket, key).await
     }

@@ -1,7 +1,7 @@
 //! The worker against a real SQS API: nothing is lost, whatever ends it, and nothing is put aside that a retry saves.
 
 mod faults;
-mod site;
+pub(crate) mod site;
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};

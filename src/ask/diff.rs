@@ -22,7 +22,8 @@ pub struct Change {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Compared {
     Changed(Box<Change>),
-    Alike,
+    /// What both say, as logs list it.
+    Alike(String),
     /// They differ in a version that was replaced or deleted since.
     Past,
     /// Only one has seen it.
@@ -129,7 +130,7 @@ async fn compare(
     models: &[String; 2],
 ) -> Result<Compared, RecordsError> {
     if !differ(a, b) {
-        return Ok(Compared::Alike);
+        return Ok(Compared::Alike(a.listed_as().to_owned()));
     }
     // A look ends at what replaced the version, however many came after it.
     let [of_a, of_b] = models;
@@ -142,7 +143,7 @@ async fn compare(
     let Some(b) = current(of_b).await? else { return Ok(Compared::Past) };
     // A log may have an older content of a row.
     if !differ(&a, &b) {
-        return Ok(Compared::Alike);
+        return Ok(Compared::Alike(a.listed_as().to_owned()));
     }
     Ok(Compared::Changed(Box::new(Change { bucket: a.bucket.clone(), key: a.key.clone(), a, b })))
 }

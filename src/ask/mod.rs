@@ -117,6 +117,11 @@ async fn is_current(records: &dyn Records, row: &Record, model: &str) -> Result<
     Ok(newest.order == row.order && row.label.is_some() && label_by_people(records, row).await? == row.label)
 }
 
+/// Whose answers are shown to who names no model: the served one, else the asking process's own.
+pub async fn served(records: &dyn Records, own: &str) -> Result<String, RecordsError> {
+    Ok(records.served().await?.unwrap_or_else(|| own.to_owned()))
+}
+
 /// Every answer after a place, newest first. Only what is taken is read.
 pub fn answers(
     records: &dyn Records,

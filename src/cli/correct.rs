@@ -12,7 +12,7 @@ use crate::ask;
 use crate::config::Settings;
 use crate::event::Timestamp;
 use crate::function::TIME_LIMIT;
-use crate::records;
+use crate::records::{self, Records};
 
 /// One more row beside the model's, of the version that the object is now: no model's answer changes, and `stats` knows
 /// how often it was right.
@@ -35,10 +35,10 @@ pub(super) struct Correct {
 
 impl Correct {
     pub(super) async fn run(self, settings: &Settings) -> Result<(), Failure> {
-        if let Some(label) = &self.label {
-            self.check(label, settings).await?;
-        }
         let records = home::records_to_ask(settings)?;
+        if let Some(label) = &self.label {
+            self.check(label, settings, &*records).await?;
+        }
         let ObjectUrl { bucket, key } = &self.object;
         let deadline = Instant::now() + TIME_LIMIT;
         let correction =
@@ -46,7 +46,7 @@ impl Correct {
         let mut printer = Printer::new(self.format.chosen())?;
         if self.undo {
             // What holds again: the model's answer.
-            let model = home::asked(settings).await?.id();
+            let model = home::asked(settings, &*records).await?.id();
             let (answer, latest) = records::get_with_latest(&*records, bucket, key, &model).await?;
             printer.answer(&answer.or(latest.standing).unwrap_or(correction), None)?;
         } else {
@@ -56,11 +56,11 @@ impl Correct {
     }
 
     /// A typo would stay in every statistic.
-    async fn check(&self, label: &str, settings: &Settings) -> Result<(), Failure> {
+    async fn check(&self, label: &str, settings: &Settings, records: &dyn Records) -> Result<(), Failure> {
         if self.any_label && !label.trim().is_empty() {
             return Ok(());
         }
-        let manifest = match home::asked(settings).await? {
+        let manifest = match home::asked(settings, records).await? {
             Asked::Model(manifest) => manifest,
             Asked::Id(id) => {
                 return Err(Failure::Usage(format!(

@@ -67,7 +67,7 @@ impl Export {
         let Export { output, corrected, seen, question, period, current, limit, .. } = self;
         let seen = seen.unwrap_or(corrected || format == Format::Parquet);
         let records = home::records_to_ask(settings)?;
-        let question = Question { current, seen, ..question.question(period, settings).await? };
+        let question = Question { current, seen, ..question.question(period, settings, &*records).await? };
         let rows = if corrected { labelled(&*records, question) } else { answered(&*records, question) };
         let rows = rows.take(limit.unwrap_or(usize::MAX)).boxed();
         let mut signals = Signals::new()?;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use etcetera::BaseStrategy;
 
 use super::failure::Failure;
+use crate::ask;
 use crate::classifier::{Manifest, Model};
 use crate::config::{DATA, PROGRAM, Settings};
 use crate::function::Function;
@@ -17,11 +18,11 @@ use crate::records::Records;
 use crate::records::cassandra::Cassandra;
 use crate::records::embedded::Embedded;
 
-const RECORDS_FILE: &str = "records.sqlite";
+pub(super) const RECORDS_FILE: &str = "records.sqlite";
 
 /// The folder of records and objects; made if it is not there.
 pub(super) fn data_folder(settings: &Settings) -> Result<PathBuf, Failure> {
-    let folder = data_folder_name(settings)?;
+    let folder = data_folder_name(settings).map_err(Failure::Failed)?;
     let mut builder = std::fs::DirBuilder::new();
     // Pictures and records are for whoever runs this; a folder that is there keeps its permissions.
     #[cfg(unix)]
@@ -33,18 +34,19 @@ pub(super) fn data_folder(settings: &Settings) -> Result<PathBuf, Failure> {
     Ok(folder)
 }
 
-fn data_folder_name(settings: &Settings) -> Result<PathBuf, Failure> {
+/// Where it is, or would be; an error is a sentence.
+pub(super) fn data_folder_name(settings: &Settings) -> Result<PathBuf, String> {
     if let Some(folder) = &settings.data {
         return Ok(folder.clone());
     }
     let strategy = etcetera::choose_base_strategy()
-        .map_err(|error| Failure::Failed(format!("no data folder ({error}): name one with --data or {DATA}")))?;
+        .map_err(|error| format!("no data folder ({error}): name one with --data or {DATA}"))?;
     Ok(strategy.data_dir().join(PROGRAM))
 }
 
 /// For commands that only ask: a mistyped folder is told, not made.
 pub(super) fn records_to_ask(settings: &Settings) -> Result<Arc<dyn Records>, Failure> {
-    let folder = data_folder_name(settings)?;
+    let folder = data_folder_name(settings).map_err(Failure::Failed)?;
     if settings.cassandra.is_none() && !folder.join(RECORDS_FILE).exists() {
         return Err(Failure::Failed(format!("no records in {} yet", folder.display())));
     }
@@ -82,15 +84,19 @@ impl Asked {
     }
 }
 
-/// Whose records are asked for: those of a model that is named by its id, or of the one in use.
-pub(super) async fn asked(settings: &Settings) -> Result<Asked, Failure> {
+/// Whose records are asked for: those of a model that is named by its id or on the command line, of the one that is
+/// served, or of the one in use.
+pub(super) async fn asked(settings: &Settings, records: &dyn Records) -> Result<Asked, Failure> {
     if let ModelSource::Folder(folder) = &settings.model
         && !folder.exists()
     {
         let name = folder.display().to_string();
         return if is_model_id(&name) { Ok(Asked::Id(name)) } else { Err(no_model(&name)) };
     }
-    Ok(Asked::Model(Box::new(settings.model.manifest(bucket(settings), &settings.temp).await?)))
+    let in_use = settings.model.manifest(bucket(settings), &settings.temp).await?;
+    let id = in_use.id();
+    let asked = if settings.model_is_asked_for { id.clone() } else { ask::served(records, &id).await? };
+    Ok(if asked == id { Asked::Model(Box::new(in_use)) } else { Asked::Id(asked) })
 }
 
 fn no_model(name: &str) -> Failure {
@@ -102,6 +108,16 @@ fn is_model_id(text: &str) -> bool {
     let name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     text.split_once('/')
         .is_some_and(|(of, version)| !of.is_empty() && of.chars().all(name) && version.parse::<u32>().is_ok())
+}
+
+/// URL or name of the queue that a flag names, else the environment.
+pub(super) fn queue(flag: Option<String>, settings: &Settings) -> Result<Option<String>, Failure> {
+    let queue = flag.filter(|queue| !queue.is_empty()).or(settings.queue.clone());
+    if let Some(arn) = queue.as_ref().filter(|queue| queue.starts_with("arn:")) {
+        let name = arn.rsplit(':').next().unwrap_or_default();
+        return Err(Failure::Usage(format!("{arn} is an ARN: give the queue's name, {name}, or its URL")));
+    }
+    Ok(queue)
 }
 
 pub(super) fn function(

@@ -31,7 +31,8 @@ pub(super) struct List {
 impl List {
     pub(super) async fn run(self, settings: &Settings) -> Result<(), Failure> {
         let records = home::records_to_ask(settings)?;
-        let question = Question { current: self.current, ..self.question.question(self.period, settings).await? };
+        let question =
+            Question { current: self.current, ..self.question.question(self.period, settings, &*records).await? };
         let mut rows = ask::answers(&*records, question.clone(), None).take(self.limit);
         let mut printer = Printer::new(self.format.chosen())?;
         let mut any = false;

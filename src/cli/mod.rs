@@ -4,12 +4,14 @@ mod backfill;
 mod classify;
 mod correct;
 mod demo;
+mod doctor;
 mod env;
 mod event;
 mod explain;
 mod export;
 mod failure;
 mod filter;
+mod findings;
 mod get;
 mod handled;
 mod home;
@@ -20,6 +22,7 @@ mod model_check;
 mod model_diff;
 mod model_init;
 mod model_prepare;
+mod model_switch;
 mod object_url;
 mod observed;
 mod output;
@@ -60,6 +63,7 @@ const EXAMPLES: &str = "Examples:
   spotter invoke events/s3.json --dry-run
   spotter model init resnet.onnx         a first manifest for a network of your own
   spotter worker --queue pictures        classify what an SQS queue announces
+  spotter doctor s3://pictures           what is not as it should be, and what mends it
 
 Exit codes: 0 done, 1 failed or no such record, 2 usage.";
 
@@ -109,6 +113,8 @@ enum Command {
     /// Cassandra's tables
     #[command(subcommand)]
     Schema(schema::Command),
+    /// Whether bucket, queue, database, model, clock and disk are as they should be, and what mends each
+    Doctor(doctor::Doctor),
     /// Print shell completions
     Completions { shell: clap_complete::Shell },
 }
@@ -141,6 +147,7 @@ impl Globals {
     fn settings(self) -> Result<Settings, Failure> {
         let mut settings = Settings::from_env(self.cassandra)?;
         settings.data = self.data.or(settings.data);
+        settings.model_is_asked_for = self.model.is_some();
         settings.model = self.model.unwrap_or(settings.model);
         settings.s3.endpoint_url = self.endpoint_url;
         settings.s3.region = self.region;
@@ -190,6 +197,7 @@ async fn run(globals: Globals, command: Command) -> Result<(), Failure> {
         Command::Event(event) => event.run(&settings).await,
         Command::Model(command) => command.run(&settings).await,
         Command::Schema(command) => command.run(&settings).await,
+        Command::Doctor(doctor) => doctor.run(&settings).await,
         Command::Completions { .. } => Ok(()),
     }
 }

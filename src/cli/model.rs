@@ -8,6 +8,7 @@ use super::model_check::Check;
 use super::model_diff::Diff;
 use super::model_init::Init;
 use super::model_prepare::Prepare;
+use super::model_switch::Switch;
 use super::output::{Format, FormatArgs, line, visible};
 use crate::config::Settings;
 
@@ -27,6 +28,8 @@ pub(super) enum Command {
     Check(Check),
     /// Which objects another model labels otherwise
     Diff(Diff),
+    /// Whose answers are shown where nobody names a model: one row, changed and changed back
+    Switch(Switch),
     /// What it sees of many pictures, as an array to train on
     Prepare(Prepare),
 }
@@ -38,6 +41,7 @@ impl Command {
             Command::Init(init) => init.run(),
             Command::Check(check) => check.run(settings),
             Command::Diff(diff) => diff.run(settings).await,
+            Command::Switch(switch) => switch.run(settings).await,
             Command::Prepare(prepare) => prepare.run(settings).await,
         }
     }

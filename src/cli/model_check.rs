@@ -1,6 +1,5 @@
 //! `spotter model check`: whether a model can be used, and if not, why.
 
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -9,13 +8,16 @@ use serde::Serialize;
 
 use super::classify::{self, Line};
 use super::failure::Failure;
+use super::findings::{self, counted};
 use super::output::{line, visible};
 use crate::classifier::{self, Checked, Finding, Level, Model};
-use crate::config::{self, Settings};
+use crate::config::Settings;
 use crate::record::{self, Status, Verdict};
 
 /// Guesses that are told of a picture.
 const GUESSES: usize = 3;
+/// Of the longest check's name.
+const WIDTH: usize = "operators".len();
 /// Less is no guess to tell.
 const LEAST: f32 = 0.001;
 
@@ -41,8 +43,7 @@ impl Check {
         for picture in &self.pictures {
             unread += usize::from(!told.picture(picture, model.as_ref(), settings)?);
         }
-        let count = |level: Level| findings.iter().filter(|finding| finding.level == level).count();
-        let (fails, warnings) = (count(Level::Fail), count(Level::Warn));
+        let (fails, warnings) = (findings::count(&findings, Level::Fail), findings::count(&findings, Level::Warn));
         if !self.json {
             let next = folder.filter(|_| fails == 0 && self.pictures.is_empty());
             summary(fails, warnings, unread, next.as_deref())?;
@@ -71,9 +72,7 @@ impl Told {
         if self.is_json {
             return line(&serde_json::to_string(finding)?);
         }
-        line(&format!("{}  {:<9}  {}", coloured(finding.level), finding.check, visible(&finding.says)))?;
-        let way_out = finding.way_out.as_ref();
-        way_out.map_or(Ok(()), |way_out| line(&format!("{:17}→ {}", "", visible(way_out))))
+        findings::told(finding, WIDTH)
     }
 
     /// Whether there is one at this path.
@@ -108,14 +107,12 @@ impl Told {
     }
 
     fn said(&self, level: Level, says: String) -> Result<(), Failure> {
-        let (way_out, place, figures) = Default::default();
-        self.finding(&Finding { check: "picture", level, says, way_out, place, figures })
+        self.finding(&Finding::new("picture", level, says))
     }
 }
 
 /// The last word, and what comes next for a model in `next`.
 fn summary(fails: usize, warnings: usize, unread: usize, next: Option<&Path>) -> Result<(), Failure> {
-    let counted = |count: usize, what: &str| if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") };
     let mut last = match (fails, warnings) {
         (0, 0) => "It works".to_owned(),
         (0, warnings) => format!("It works, with {}", counted(warnings, "warning")),
@@ -144,18 +141,4 @@ fn answer(verdict: &Verdict) -> String {
         Status::Unsure => format!("unsure, {}: {guesses}", verdict.why),
         _ => format!("{}, {}", verdict.status.as_str(), verdict.why),
     }
-}
-
-fn coloured(level: Level) -> String {
-    let word = format!("{:<4}", level.as_str());
-    if !(std::io::stdout().is_terminal() && config::colours_wanted()) {
-        return word;
-    }
-    // ECMA-48, SGR.
-    let colour = match level {
-        Level::Ok => "32",
-        Level::Warn => "33",
-        Level::Fail => "31",
-    };
-    format!("\u{1b}[{colour}m{word}\u{1b}[0m")
 }

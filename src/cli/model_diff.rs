@@ -1,5 +1,7 @@
 //! `spotter model diff`: which objects one model labels otherwise than another.
 
+mod confusion;
+
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::io::{BufWriter, Write};
@@ -42,6 +44,9 @@ pub(super) struct Diff {
     /// As name/version
     #[arg(value_parser = question::model)]
     b: String,
+    /// Instead of objects: how many there are of each pair of answers, those on which both agree too
+    #[arg(long)]
+    confusion: bool,
     #[command(flatten)]
     format: FormatArgs,
 }
@@ -55,6 +60,8 @@ struct Tally {
     only_b: u64,
     /// From what to what.
     kinds: BTreeMap<(String, String), u64>,
+    /// What both may say, as logs list it.
+    pairs: BTreeMap<(String, String), u64>,
 }
 
 /// A change as a line of CSV.
@@ -77,12 +84,20 @@ impl Diff {
         let records = home::records_to_ask(settings)?;
         let format = self.format.chosen();
         let mut out = BufWriter::new(stdout());
+        let mut compared = ask::compared(&*records, &self.a, &self.b, None);
+        let mut tally = Tally::default();
+        if self.confusion {
+            while let Some((_, compared)) = compared.try_next().await? {
+                tally.count(compared);
+            }
+            confusion::print(&mut out, format, &tally.pairs)?;
+            out.flush()?;
+            return self.summarize(&tally);
+        }
         let mut rows = Table::new(&["OBJECT", &self.a, "CONF", &self.b, "CONF", "TIME", "VERSION"]);
         if format == Format::Csv {
             writeln!(out, "{}", CSV_COLUMNS.join(","))?;
         }
-        let mut tally = Tally::default();
-        let mut compared = ask::compared(&*records, &self.a, &self.b, None);
         while let Some((_, compared)) = compared.try_next().await? {
             let Some(change) = tally.count(compared) else { continue };
             match format {
@@ -124,9 +139,14 @@ impl Tally {
             Compared::Changed(change) => {
                 self.changed += 1;
                 *self.kinds.entry((said(&change.a), said(&change.b))).or_default() += 1;
+                let pair = (change.a.listed_as().to_owned(), change.b.listed_as().to_owned());
+                *self.pairs.entry(pair).or_default() += 1;
                 return Some(*change);
             }
-            Compared::Alike => self.alike += 1,
+            Compared::Alike(listed) => {
+                self.alike += 1;
+                *self.pairs.entry((listed.clone(), listed)).or_default() += 1;
+            }
             Compared::Past => self.past += 1,
             Compared::OnlyA => self.only_a += 1,
             Compared::OnlyB => self.only_b += 1,

@@ -41,7 +41,12 @@ pub(super) struct QuestionArgs {
 }
 
 impl QuestionArgs {
-    pub(super) async fn question(self, period: PeriodArgs, settings: &Settings) -> Result<Question, Failure> {
+    pub(super) async fn question(
+        self,
+        period: PeriodArgs,
+        settings: &Settings,
+        records: &dyn Records,
+    ) -> Result<Question, Failure> {
         let (bucket, place_prefix) = match self.place {
             Some(PrefixUrl { bucket, prefix }) => (Some(bucket), Some(prefix).filter(|prefix| !prefix.is_empty())),
             None => (None, None),
@@ -53,7 +58,8 @@ impl QuestionArgs {
             (place, flag) => place.or(flag),
         };
         // Deletes are no model's.
-        let model = if self.deleted { String::new() } else { model_or_human(self.label.as_deref(), settings).await? };
+        let model =
+            if self.deleted { String::new() } else { model_or_human(self.label.as_deref(), settings, records).await? };
         Ok(Question {
             model,
             label: self.label,
@@ -89,14 +95,14 @@ pub(super) async fn nothing_of_the_bucket(
 }
 
 /// Whose sightings are asked for; `human` are people's corrections.
-async fn model_or_human(label: Option<&str>, settings: &Settings) -> Result<String, Failure> {
+async fn model_or_human(label: Option<&str>, settings: &Settings, records: &dyn Records) -> Result<String, Failure> {
     if let ModelSource::Folder(folder) = &settings.model
         && folder == Path::new(HUMAN)
         && !folder.exists()
     {
         return Ok(HUMAN.to_owned());
     }
-    let asked = home::asked(settings).await?;
+    let asked = home::asked(settings, records).await?;
     if let (Some(label), Asked::Model(manifest)) = (label, &asked) {
         check_label(label, manifest)?;
     }

@@ -42,7 +42,7 @@ pub(super) struct Watch {
 impl Watch {
     pub(super) async fn run(self, settings: &Settings) -> Result<(), Failure> {
         let records = home::records_to_ask(settings)?;
-        let question = self.question.question(PeriodArgs { since: None, until: None }, settings).await?;
+        let question = self.question.question(PeriodArgs { since: None, until: None }, settings, &*records).await?;
         let mut printer = Printer::new(self.format.chosen())?;
         let mut signals = Signals::new()?;
         let mut known = Known::default();

@@ -44,11 +44,7 @@ pub(super) struct Worker {
 impl Worker {
     pub(super) async fn run(self, mut settings: Settings) -> Result<(), Failure> {
         self.filter.replace(&mut settings.filter);
-        let queue = self.queue.filter(|queue| !queue.is_empty()).or(settings.queue.clone());
-        if let Some(arn) = queue.as_ref().filter(|queue| queue.starts_with("arn:")) {
-            let name = arn.rsplit(':').next().unwrap_or_default();
-            return Err(Failure::Usage(format!("{arn} is an ARN: give the queue's name, {name}, or its URL")));
-        }
+        let queue = home::queue(self.queue, &settings)?;
         if queue.is_none() && !self.webhook.is_asked_for() {
             let problem = format!("nothing to work on: name a queue with --queue or {QUEUE}, or take --webhook");
             return Err(Failure::Usage(problem));
@@ -111,7 +107,7 @@ impl Worker {
 }
 
 fn settings(queue: String, settings: &Settings) -> QueueSettings {
-    QueueSettings { queue, home: settings.s3.clone(), endpoint_in_env: settings.queue_endpoint_in_env }
+    QueueSettings { queue, home: settings.s3.clone(), endpoint_in_env: settings.queue_endpoint_in_env.is_some() }
 }
 
 fn tell(observed: &Observed, told: &Told<'_>) {

@@ -3,6 +3,8 @@
 mod list;
 #[cfg(feature = "page")]
 mod presign;
+#[cfg(feature = "cli")]
+pub mod probe;
 mod s3;
 mod tags;
 

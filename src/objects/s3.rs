@@ -48,7 +48,7 @@ impl S3Settings {
 }
 
 pub struct S3Objects {
-    client: Client,
+    pub(super) client: Client,
 }
 
 impl S3Objects {

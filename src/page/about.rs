@@ -31,10 +31,11 @@ pub(super) async fn about(State(shared): State<Arc<Shared>>, headers: HeaderMap)
     let page = &shared.page;
     let manifest = page.model.manifest();
     // The page opens also where the records are away: it says so when it asks for them.
-    let models = ask::models(&*page.records, &shared.model).await.unwrap_or_else(|_| vec![shared.model.clone()]);
+    let served = shared.served().await.unwrap_or_else(|_| shared.model.clone());
+    let models = ask::models(&*page.records, &served).await.unwrap_or_else(|_| vec![served.clone()]);
     let about = About {
         version: env!("CARGO_PKG_VERSION"),
-        model: &shared.model,
+        model: &served,
         models,
         labels: &manifest.labels,
         threshold: manifest.threshold,

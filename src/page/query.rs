@@ -98,7 +98,7 @@ impl Params {
     pub(super) fn question(&self, served: &str, manifest: &Manifest) -> Result<Question, Failure> {
         let model = self.model_or_human(served)?;
         // What other models say, or said when people corrected them, is not known here.
-        let known = (model == served).then_some(manifest);
+        let known = (model == manifest.id()).then_some(manifest);
         Ok(Question {
             model: model.to_owned(),
             label: given(&self.label).map(|label| listed_as(label, known)).transpose()?,

@@ -59,7 +59,7 @@ pub(super) async fn records(
     asked: Asked,
 ) -> Result<Response, Failure> {
     let params = Params::of(asked)?;
-    let question = params.question(&shared.model, shared.page.model.manifest())?;
+    let question = params.question(&shared.served().await?, shared.page.model.manifest())?;
     let (after, limit) = (params.cursor()?, params.limit(100, 1_000)?);
     let records = &*shared.page.records;
     let page = ask::page(records, &question, after, limit).await?;
@@ -86,7 +86,8 @@ pub(super) async fn review(
     asked: Asked,
 ) -> Result<Response, Failure> {
     let params = Params::of(asked)?;
-    let (model, limit) = (params.model(&shared.model)?, params.limit(50, 500)?);
+    let served = shared.served().await?;
+    let (model, limit) = (params.model(&served)?, params.limit(50, 500)?);
     let found = ask::review(&*shared.page.records, model, limit).await?;
     // Nobody said anything of these: that is what they were chosen by.
     let records = found.into_iter().map(|record| Row::new(record).with_seen().corrected(None)).collect();
@@ -108,11 +109,11 @@ pub(super) async fn object(
 ) -> Result<Response, Failure> {
     let params = Params::of(asked)?;
     let (bucket, key) = params.object()?;
-    let records = &*shared.page.records;
+    let (records, served) = (&*shared.page.records, shared.served().await?);
     let mut history: Vec<Record> = records::history(records, bucket, key).take(HISTORY + 1).try_collect().await?;
     let more = history.len() > HISTORY;
     history.truncate(HISTORY);
-    let current = match records::get(records, bucket, key, &shared.model).await? {
+    let current = match records::get(records, bucket, key, &served).await? {
         Some(record) => {
             let said = ask::label_by_people(records, &record).await?;
             Some(Row::new(record).with_seen().corrected(said))

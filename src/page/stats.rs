@@ -21,7 +21,8 @@ pub(super) async fn stats(
     asked: Asked,
 ) -> Result<Response, Failure> {
     let params = Params::of(asked)?;
-    let model = params.model_or_human(&shared.model)?;
+    let served = shared.served().await?;
+    let model = params.model_or_human(&served)?;
     let (since, until) = (params.since()?, params.until()?);
     let stats = ask::stats(&*shared.page.records, model, since, until, params.by()?).await?;
     json(&headers, &stats)

@@ -4,6 +4,7 @@
 //! have the file open; each waits for the other's write (one transaction of a few rows). What is written at once
 //! shares a commit: flushing the disk is what a write costs.
 
+mod inspect;
 mod write;
 
 use std::path::{Path, PathBuf};
@@ -13,6 +14,8 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior, named_params, params};
 
+pub use inspect::{Inspected, inspect};
+
 use super::{Cursor, Listing, Page, Records, RecordsError, object_hash};
 use crate::event::Timestamp;
 use crate::record::{Guess, Order, Reason, Record, Status};
@@ -20,11 +23,14 @@ use crate::record::{Guess, Order, Reason, Record, Status};
 /// `PRAGMA application_id`: "SPOT".
 const APPLICATION: i32 = 0x5350_4f54;
 /// `PRAGMA user_version`: what `schema/sqlite.sql` makes.
-const SCHEMA_VERSION: i32 = 3;
+const SCHEMA_VERSION: i32 = 4;
 const SCHEMA: &str = include_str!("../../schema/sqlite.sql");
 /// What leads to a version of the schema from the one before.
-const MIGRATIONS: [(i32, &str); 2] =
-    [(2, include_str!("../../schema/migrations/2.sql")), (3, include_str!("../../schema/migrations/3.sql"))];
+const MIGRATIONS: [(i32, &str); 3] = [
+    (2, include_str!("../../schema/migrations/2.sql")),
+    (3, include_str!("../../schema/migrations/3.sql")),
+    (4, include_str!("../../schema/migrations/4.sql")),
+];
 
 /// How long a statement waits for another process's write.
 const BUSY: Duration = Duration::from_secs(10);
@@ -337,6 +343,11 @@ fn list(connection: &Connection, listing: &Listing) -> rusqlite::Result<Page> {
     Ok(Page { next, records })
 }
 
+fn served(connection: &Connection) -> rusqlite::Result<Option<String>> {
+    let served = connection.query_row("SELECT served FROM layout WHERE one = 'layout'", [], |row| row.get(0));
+    Ok(served.optional()?.flatten())
+}
+
 #[async_trait]
 impl Records for Embedded {
     /// SQLite itself waits for other processes, for [`BUSY`] at most; all else that fails does not pass.
@@ -383,6 +394,16 @@ impl Records for Embedded {
     async fn list(&self, listing: &Listing) -> Result<Page, RecordsError> {
         let listing = listing.clone();
         self.on(|file| &file.reader, move |connection| list(connection, &listing)).await
+    }
+
+    async fn served(&self) -> Result<Option<String>, RecordsError> {
+        self.on(|file| &file.reader, |connection| served(connection)).await
+    }
+
+    async fn serve(&self, model: Option<&str>) -> Result<(), RecordsError> {
+        let model = model.map(str::to_owned);
+        let sql = "INSERT OR REPLACE INTO layout (one, served) VALUES ('layout', ?)";
+        self.on(|file| &file.writer, move |connection| connection.execute(sql, [model]).map(drop)).await
     }
 }
 

@@ -43,6 +43,15 @@ pub trait Records: Send + Sync {
     /// given: only the object's rows say which correction holds ([`correction_of`]).
     async fn list(&self, listing: &Listing) -> Result<Page, RecordsError>;
 
+    /// The model whose answers are shown where nobody names one, as [`Records::serve`] wrote it last; `None` where it
+    /// never did. Read anew each time: a switch holds for the next question.
+    #[cfg(feature = "page")]
+    async fn served(&self) -> Result<Option<String>, RecordsError>;
+
+    /// Writes it: one row, whatever there are of records. `None` leaves it to whoever asks.
+    #[cfg(feature = "cli")]
+    async fn serve(&self, model: Option<&str>) -> Result<(), RecordsError>;
+
     /// Removes every row of an object, of every model, from every table, and says how many it had. An event of it that
     /// comes again writes its row again.
     #[cfg(feature = "cli")]

@@ -7,6 +7,7 @@
 //! it is back: so an outage costs a message no receive, and none goes to the dead-letter queue for it.
 
 mod gate;
+pub mod probe;
 mod queue;
 
 use std::collections::HashSet;

@@ -60,7 +60,7 @@ pub enum QueueError {
 impl QueueSettings {
     /// A URL says where its queue is, unless an endpoint is configured: behind one, the same queue may have another
     /// address.
-    async fn client(&self) -> Client {
+    pub(super) async fn client(&self) -> Client {
         let shared = sdk_config(&self.home).await;
         let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT).build();
         let mut builder = aws_sdk_sqs::config::Builder::from(&shared).timeout_config(timeouts);
@@ -212,7 +212,7 @@ pub(super) fn receives(message: &Message) -> u32 {
     count.and_then(|count| count.parse().ok()).unwrap_or(1)
 }
 
-fn max_receives(redrive_policy: &str) -> Option<u32> {
+pub(super) fn max_receives(redrive_policy: &str) -> Option<u32> {
     let policy: Value = serde_json::from_str(redrive_policy).ok()?;
     let count = &policy["maxReceiveCount"];
     count.as_u64().or_else(|| count.as_str()?.parse().ok()).and_then(|count| u32::try_from(count).ok())
@@ -245,7 +245,7 @@ const NO_ACCESS: [&str; 8] = [
     "UnrecognizedClientException",
 ];
 
-fn failure<E>(client: &Client, queue: &str, error: &SdkError<E>) -> QueueError
+pub(super) fn failure<E>(client: &Client, queue: &str, error: &SdkError<E>) -> QueueError
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {

@@ -307,6 +307,14 @@ impl Records for Broken {
         Err(self.0())
     }
 
+    async fn served(&self) -> Result<Option<String>, RecordsError> {
+        Err(self.0())
+    }
+
+    async fn serve(&self, _: Option<&str>) -> Result<(), RecordsError> {
+        Err(self.0())
+    }
+
     async fn purge(&self, _: &str, _: &str) -> Result<u64, RecordsError> {
         Err(self.0())
     }

@@ -249,7 +249,7 @@ pub(super) async fn models_are_compared_by_what_is_there_now(home: Arc<Home>) {
     };
     let changes = [change(&label, &by_other(&label, "1")), change(&status, &doubtful)];
     let [first, second] = changes.clone().map(|change| Compared::Changed(Box::new(change)));
-    let (past, alike) = (Compared::Past, Compared::Alike);
+    let (past, alike) = (Compared::Past, Compared::Alike("7".to_owned()));
     assert_eq!(
         home.compared().await,
         [Compared::OnlyA, alike.clone(), first, second, past.clone(), past, Compared::OnlyA, Compared::OnlyB, alike]

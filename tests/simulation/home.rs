@@ -51,6 +51,8 @@ pub struct Tables {
     /// The records of writes that succeeded, as they are told.
     acknowledged: BTreeSet<String>,
     last_stamp: i64,
+    /// The model that is served. Nothing of what is simulated switches it.
+    served: Option<String>,
     /// Rows of an object's page; 0 is Cassandra's own 100.
     pub page: usize,
     /// How far clients' clocks are apart, in milliseconds.
@@ -269,6 +271,15 @@ impl Records for Home {
     async fn list(&self, listing: &Listing) -> Result<Page, RecordsError> {
         let listing = listing.clone();
         self.read("SELECT log", move |world, asked| list(&mut world.tables, &listing, asked)).await
+    }
+
+    async fn served(&self) -> Result<Option<String>, RecordsError> {
+        self.read("SELECT layout", |world, _| world.tables.served.clone()).await
+    }
+
+    async fn serve(&self, model: Option<&str>) -> Result<(), RecordsError> {
+        let model = model.map(str::to_owned);
+        self.read("INSERT layout", move |world, _| world.tables.served = model).await
     }
 
     async fn purge(&self, bucket: &str, key: &str) -> Result<u64, RecordsError> {

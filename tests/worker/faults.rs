@@ -56,6 +56,14 @@ impl Records for Flaky {
         self.home.list(listing).await
     }
 
+    async fn served(&self) -> Result<Option<String>, RecordsError> {
+        self.home.served().await
+    }
+
+    async fn serve(&self, model: Option<&str>) -> Result<(), RecordsError> {
+        self.home.serve(model).await
+    }
+
     async fn purge(&self, bucket: &str, key: &str) -> Result<u64, RecordsError> {
         self.home.purge(bucket, key).await
     }

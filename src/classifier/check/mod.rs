@@ -51,10 +51,12 @@ pub struct Finding {
 #[serde(rename_all = "snake_case")]
 pub enum Level {
     Ok,
-    /// The model can be used, but perhaps not as it was meant.
+    /// It can be used, but perhaps not as it was meant.
     Warn,
-    /// The model cannot be used.
+    /// It cannot be used.
     Fail,
+    /// Nothing was looked at, and why.
+    Skip,
 }
 
 /// A node of the graph.
@@ -80,28 +82,33 @@ impl Level {
             Level::Ok => "ok",
             Level::Warn => "warn",
             Level::Fail => "fail",
+            Level::Skip => "skip",
         }
     }
 }
 
 impl Finding {
-    fn new(check: &'static str, level: Level, says: impl Into<String>) -> Finding {
+    pub fn new(check: &'static str, level: Level, says: impl Into<String>) -> Finding {
         Finding { check, level, says: says.into(), way_out: None, place: None, figures: BTreeMap::new() }
     }
 
-    fn ok(check: &'static str, says: impl Into<String>) -> Finding {
+    pub fn ok(check: &'static str, says: impl Into<String>) -> Finding {
         Finding::new(check, Level::Ok, says)
     }
 
-    fn warn(check: &'static str, says: impl Into<String>) -> Finding {
+    pub fn warn(check: &'static str, says: impl Into<String>) -> Finding {
         Finding::new(check, Level::Warn, says)
     }
 
-    fn fail(check: &'static str, says: impl Into<String>) -> Finding {
+    pub fn fail(check: &'static str, says: impl Into<String>) -> Finding {
         Finding::new(check, Level::Fail, says)
     }
 
-    fn way_out(self, way_out: impl Into<String>) -> Finding {
+    pub fn skip(check: &'static str, says: impl Into<String>) -> Finding {
+        Finding::new(check, Level::Skip, says)
+    }
+
+    pub fn way_out(self, way_out: impl Into<String>) -> Finding {
         Finding { way_out: Some(way_out.into()), ..self }
     }
 

@@ -57,14 +57,14 @@ pub(super) async fn apply(config: &CassandraConfig, wanted: &Wanted) -> Result<V
 }
 
 /// What the keyspace has.
-struct There {
-    replication: Option<Replication>,
+pub(super) struct There {
+    pub(super) replication: Option<Replication>,
     /// Seconds until a row of a table expires.
-    tables: BTreeMap<String, i32>,
+    pub(super) tables: BTreeMap<String, i32>,
 }
 
 impl There {
-    fn ttl(&self) -> Option<u32> {
+    pub(super) fn ttl(&self) -> Option<u32> {
         EXPIRING.iter().find_map(|table| self.tables.get(*table)).map(|ttl| ttl.cast_unsigned())
     }
 }
@@ -76,14 +76,14 @@ fn cut_otherwise(at: &At, wanted: Layout, there: Layout) -> RecordsError {
 }
 
 /// A session and the node through which the schema is changed.
-struct Cluster {
+pub(super) struct Cluster {
     session: Session,
     at: At,
     through: Arc<dyn LoadBalancingPolicy>,
 }
 
 impl Cluster {
-    fn of(session: Session, at: At) -> Result<Cluster, RecordsError> {
+    pub(super) fn of(session: Session, at: At) -> Result<Cluster, RecordsError> {
         let state = session.get_cluster_state();
         let connected = state.get_nodes_info().iter().filter(|node| node.is_connected());
         let node = connected.min_by_key(|node| node.host_id).ok_or_else(|| at.nobody_answers())?;
@@ -164,7 +164,7 @@ impl Cluster {
         agreed.map(drop).map_err(|error| RecordsError::Unavailable(format!("Cassandra's nodes differ: {error}")))
     }
 
-    async fn there(&self) -> Result<There, RecordsError> {
+    pub(super) async fn there(&self) -> Result<There, RecordsError> {
         let keyspace = self.at.keyspace();
         let replication: Vec<(BTreeMap<String, String>,)> = self
             .rows(format!("SELECT replication FROM system_schema.keyspaces WHERE keyspace_name = '{keyspace}'"))
@@ -184,11 +184,41 @@ impl Cluster {
         Replication::found(self.datacenters().iter().map(String::as_str))
     }
 
+    pub(super) async fn release(&self) -> Result<String, RecordsError> {
+        let release: Vec<(String,)> = self.rows("SELECT release_version FROM system.local".to_owned()).await?;
+        Ok(release.into_iter().next().map(|(release,)| release).unwrap_or_default())
+    }
+
     /// `UnifiedCompactionStrategy` came with Cassandra 5.
     async fn has_unified_compaction(&self) -> Result<bool, RecordsError> {
-        let release: Vec<(String,)> = self.rows("SELECT release_version FROM system.local".to_owned()).await?;
-        let major = release.first().and_then(|(release,)| release.split('.').next()?.parse::<u32>().ok());
+        let major = self.release().await?.split('.').next().and_then(|major| major.parse::<u32>().ok());
         Ok(major.is_some_and(|major| major >= 5))
+    }
+
+    /// Names of those that Spotter needs.
+    pub(super) fn tables(&self) -> Vec<String> {
+        let (keyspace, replication) = (self.at.keyspace().to_owned(), Replication::alone());
+        let schema = Schema { keyspace, replication, layout: Layout::default(), ttl: 0 };
+        schema.create_tables(false).into_iter().map(|(name, _)| name).collect()
+    }
+
+    /// All nodes, and those that there is a connection to.
+    pub(super) fn nodes(&self) -> (usize, usize) {
+        let state = self.session.get_cluster_state();
+        let nodes = state.get_nodes_info();
+        (nodes.len(), nodes.iter().filter(|node| node.is_connected()).count())
+    }
+
+    /// Whether a table can be read, at the quorum that questions need.
+    pub(super) async fn reads(&self, table: &str) -> Result<(), RecordsError> {
+        let cql = format!("SELECT * FROM {}.{table} LIMIT 1", self.at.keyspace());
+        let mut statement = Statement::new(cql);
+        statement.set_is_idempotent(true);
+        self.session.query_unpaged(statement, ()).await.map(drop).map_err(|error| self.at.executing(&error))
+    }
+
+    pub(super) async fn layout(&self) -> Result<Option<(Layout, i32)>, RecordsError> {
+        Layout::with_version(&self.session, &self.at).await
     }
 
     async fn create(&self, schema: &Schema, there: &There, changes: &mut Vec<String>) -> Result<(), RecordsError> {

@@ -9,6 +9,8 @@ mod apply;
 mod cql;
 mod errors;
 mod forwarded;
+#[cfg(feature = "cli")]
+mod inspect;
 mod log;
 mod moment;
 mod nodes;
@@ -40,6 +42,8 @@ pub use apply::Wanted;
 pub use cql::{Replication, Schema, Service};
 use errors::At;
 pub use errors::{KEYSPACE_RULE, is_keyspace};
+#[cfg(feature = "cli")]
+pub use inspect::Inspected;
 use log::Logs;
 use moment::Moment;
 pub use nodes::DATACENTER_VARIABLE;
@@ -133,6 +137,15 @@ impl Cassandra {
     #[cfg(feature = "cli")]
     pub async fn apply_schema(&self, wanted: &Wanted) -> Result<Vec<String>, RecordsError> {
         apply::apply(&self.config, wanted).await
+    }
+
+    /// Looks at what the cluster has of Spotter's, whether or not that is enough to work with. Writes nothing.
+    ///
+    /// # Errors
+    /// Where the cluster cannot be reached, or does not know the login.
+    #[cfg(feature = "cli")]
+    pub async fn inspect(&self) -> Result<Inspected, RecordsError> {
+        inspect::inspect(&self.config).await
     }
 
     /// A session whose connections answered a moment ago.
@@ -257,6 +270,11 @@ impl Cassandra {
         records.truncate(limit);
         Ok(Page { next: records.last().filter(|_| more).map(Cursor::of), records })
     }
+
+    #[cfg(feature = "page")]
+    async fn served_once(&self) -> Result<Option<String>, RecordsError> {
+        self.ready().await?.served().await
+    }
 }
 
 #[async_trait]
@@ -299,5 +317,15 @@ impl Records for Cassandra {
 
     async fn list(&self, listing: &Listing) -> Result<Page, RecordsError> {
         retry::a_few_times(|| self.list_once(listing)).await
+    }
+
+    #[cfg(feature = "page")]
+    async fn served(&self) -> Result<Option<String>, RecordsError> {
+        retry::a_few_times(|| self.served_once()).await
+    }
+
+    #[cfg(feature = "cli")]
+    async fn serve(&self, model: Option<&str>) -> Result<(), RecordsError> {
+        self.ready().await?.serve(model).await
     }
 }

@@ -15,6 +15,8 @@ use scylla::client::execution_profile::ExecutionProfile;
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
 use scylla::deserialize::row::DeserializeRow;
+#[cfg(feature = "page")]
+use scylla::errors::DbError;
 use scylla::errors::{ExecutionError, NewSessionError, RequestAttemptError};
 use scylla::policies::address_translator::AddressTranslator;
 use scylla::policies::host_filter::HostFilter;
@@ -205,6 +207,28 @@ impl Ready {
         layout?.map(drop).ok_or_else(|| self.at.no_schema())
     }
 
+    /// Schema 1 has no such column.
+    #[cfg(feature = "page")]
+    pub(super) async fn served(&self) -> Result<Option<String>, RecordsError> {
+        let answer = self.session.get_session().query_unpaged(self.statements.served.clone(), ()).await;
+        self.heed(&answer);
+        if let Err(ExecutionError::LastAttemptError(RequestAttemptError::DbError(DbError::Invalid, _))) = answer {
+            return Ok(None);
+        }
+        let rows = answer.map_err(|error| self.at.executing(&error))?.into_rows_result();
+        let rows = rows.map_err(|error| self.at.broken(&error))?;
+        let row = rows.maybe_first_row::<(Option<String>,)>().map_err(|error| self.at.broken(&error))?;
+        Ok(row.and_then(|(served,)| served).filter(|served| !served.is_empty()))
+    }
+
+    #[cfg(feature = "cli")]
+    pub(super) async fn serve(&self, model: Option<&str>) -> Result<(), RecordsError> {
+        match Layout::with_version(self.session.get_session(), &self.at).await? {
+            Some((_, 2..)) => self.write(&self.statements.serve, (model,)).await,
+            _ => Err(self.at.broken(&"its schema has no served model yet; run `spotter schema apply`, which adds it")),
+        }
+    }
+
     pub(super) async fn write(&self, insert: &Statement, values: impl SerializeRow) -> Result<(), RecordsError> {
         let done = self.session.execute_unpaged(insert.clone(), values).await;
         self.heed(&done);
@@ -303,6 +327,10 @@ pub(super) struct Statements {
     pub(super) by_time: Log,
     pub(super) by_label: Log,
     slots: Statement,
+    #[cfg(feature = "page")]
+    served: Statement,
+    #[cfg(feature = "cli")]
+    serve: Statement,
 }
 
 /// The rows of one partition, newest first.
@@ -366,13 +394,19 @@ impl Statements {
             slots: statement(format!(
                 "SELECT slot FROM {keyspace}.slots WHERE one = 'slots' AND slot <= ? AND slot >= ?"
             )),
+            #[cfg(feature = "page")]
+            served: statement(format!("SELECT served FROM {keyspace}.layout WHERE one = 'layout'")),
+            #[cfg(feature = "cli")]
+            serve: statement(format!("INSERT INTO {keyspace}.layout (one, served) VALUES ('layout', ?)")),
         }
     }
 
     #[cfg(test)]
     pub(super) fn texts(&self) -> Vec<&str> {
         let logs = [&self.by_time, &self.by_label].into_iter().flat_map(|log| [&log.seen, &log.unseen]);
-        let reads = [&self.rows, &self.rows_of_order, &self.rows_below, &self.slots].into_iter().chain(logs);
+        let reads = [&self.rows, &self.rows_of_order, &self.rows_below, &self.slots, &self.served, &self.serve]
+            .into_iter()
+            .chain(logs);
         self.inserts().into_iter().chain(reads).map(|statement| statement.contents.as_str()).collect()
     }
 

@@ -63,7 +63,7 @@ fn a_newer_schema_asks_for_an_update() {
     drop(Embedded::open(&path).unwrap());
     Connection::open(&path).unwrap().pragma_update(None, "user_version", 7).unwrap();
     let message = opening(&path);
-    assert!(message.contains("newer spotter (schema 7, this one knows 3)"), "{message}");
+    assert!(message.contains("newer spotter (schema 7, this one knows 4)"), "{message}");
 }
 
 #[test]
@@ -163,6 +163,7 @@ async fn a_file_of_version_1_is_brought_up_to_date() {
     for home in [Embedded::open(&path).unwrap(), Embedded::open(&path).unwrap()] {
         assert_eq!(home.list(&listing("digits/2")).await.unwrap().records, rows);
         home.write(&correction, deadline()).await.unwrap();
+        home.serve(Some("digits/2")).await.unwrap();
         assert_eq!(home.list(&listing("human")).await.unwrap().records.len(), 1);
         assert_eq!(home.rows("pictures", "7.png", None).await.unwrap().len(), 3);
     }

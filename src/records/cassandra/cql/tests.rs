@@ -77,7 +77,7 @@ fn every_statement() -> Vec<String> {
 #[test]
 fn keyspaces_supports_every_statement() {
     let all = every_statement();
-    assert_eq!(all.len(), 7 + 12 + 8);
+    assert_eq!(all.len(), 7 + 14 + 8);
     for cql in &all {
         let verb = ["CREATE KEYSPACE ", "CREATE TABLE ", "INSERT INTO ", "SELECT ", "DELETE FROM "];
         assert!(verb.iter().any(|verb| cql.starts_with(verb)), "{cql}");
