@@ -112,6 +112,7 @@ impl Scene {
             uploads: None,
             live: None,
             samples: None,
+            metrics: None,
             hosts: None,
             token: None,
         });
