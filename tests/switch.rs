@@ -339,6 +339,7 @@ async fn command() -> Result<(), Failed> {
     assert_eq!(usage.status.code(), Some(2));
     // Where the label is not of the model in use, it cannot be checked.
     scene.run(&["model", "switch", B]).await?;
-    scene.run(&["list", "--label", "8", "--json"]).await?;
+    let (said, _) = scene.run(&["list", "--label", "8", "--json"]).await?;
+    assert!(said.contains("\"model\":\"mirror/1\""), "{said}");
     Ok(())
 }

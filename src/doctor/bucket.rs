@@ -58,7 +58,7 @@ pub(super) async fn around(examined: &Examined, settings: &Settings, command: &C
         }
     };
     if let (Some(bucket), Some(announced)) = (&examined.bucket, &announced) {
-        findings.extend(judged(bucket, announced, arn.as_deref(), command));
+        findings.push(judged(bucket, announced, arn.as_deref(), command));
     }
     findings.extend(queue);
     findings
@@ -197,7 +197,7 @@ fn notification(queue: &str) -> String {
 }
 
 /// Whether the bucket tells the queue, if one is known, or anybody, of what it should.
-fn judged(bucket: &str, announced: &[Announced], queue: Option<&str>, command: &Command) -> Vec<Finding> {
+fn judged(bucket: &str, announced: &[Announced], queue: Option<&str>, command: &Command) -> Finding {
     let tells = match queue {
         Some(queue) => command.aws(&format!(
             "s3api put-bucket-notification-configuration --bucket {} --notification-configuration {}",
@@ -207,7 +207,7 @@ fn judged(bucket: &str, announced: &[Announced], queue: Option<&str>, command: &
         None => format!("{PROGRAM} doctor s3://{bucket} --queue NAME, of a queue that is there, has the command"),
     };
     if announced.is_empty() {
-        return vec![Finding::fail("events", format!("s3://{bucket} tells nobody of uploads")).way_out(tells)];
+        return Finding::fail("events", format!("s3://{bucket} tells nobody of uploads")).way_out(tells);
     }
     let by_way: Vec<&Announced> = announced.iter().filter(|one| !matches!(one.to, Told::Queue(_))).collect();
     let ours: Vec<&Announced> = announced
@@ -221,33 +221,29 @@ fn judged(bucket: &str, announced: &[Announced], queue: Option<&str>, command: &
     if ours.is_empty() {
         let told: Vec<String> = announced.iter().map(|one| one.to.to_string()).collect();
         let (told, queue) = (told.join(", "), queue.unwrap_or_default());
-        return vec![match by_way.is_empty() {
+        return match by_way.is_empty() {
             true => Finding::fail("events", format!("s3://{bucket} tells {told}, and not {queue}; {REPLACED}"))
                 .way_out(tells),
             false => Finding::warn(
                 "events",
                 format!("s3://{bucket} tells {told}; whether that leads to {queue} is not seen from here"),
             ),
-        }];
+        };
     }
-    let mut findings: Vec<Finding> =
-        EVENTS.iter().filter_map(|(event, what)| missing(bucket, event, what, &ours, &tells)).collect();
-    if findings.is_empty() {
+    let missing: Vec<_> = EVENTS.iter().filter(|(event, _)| !ours.iter().any(|one| tells_of(one, event))).collect();
+    let Some((first, _)) = missing.first() else {
         let mut told: Vec<String> = ours.iter().map(|one| one.to.to_string()).collect();
         told.dedup();
-        findings.push(Finding::ok("events", format!("s3://{bucket} tells {}{}", told.join(", "), only(&ours))));
-    }
-    findings
+        return Finding::ok("events", format!("s3://{bucket} tells {}{}", told.join(", "), only(&ours)));
+    };
+    let what: Vec<String> = missing.iter().map(|(event, what)| format!("{event}:*: {what}")).collect();
+    let says = format!("s3://{bucket} does not tell of {}; {REPLACED}", what.join("; nor of "));
+    let level = if *first == EVENTS[0].0 { Level::Fail } else { Level::Warn };
+    Finding::new("events", level, says).way_out(tells)
 }
 
-fn missing(bucket: &str, event: &str, what: &str, ours: &[&Announced], tells: &str) -> Option<Finding> {
-    let is_told = |one: &&Announced| one.to == Told::EventBridge || one.events.iter().any(|of| of.starts_with(event));
-    if ours.iter().any(is_told) {
-        return None;
-    }
-    let says = format!("s3://{bucket} does not tell of {event}:*: {what}; {REPLACED}");
-    let finding = if event == EVENTS[0].0 { Finding::fail("events", says) } else { Finding::warn("events", says) };
-    Some(finding.way_out(tells))
+fn tells_of(one: &Announced, event: &str) -> bool {
+    one.to == Told::EventBridge || one.events.iter().any(|of| of.starts_with(event))
 }
 
 /// `, of keys with prefix photos/ only`
@@ -270,9 +266,8 @@ mod tests {
         Announced { to, events: events.iter().map(|event| (*event).to_owned()).collect(), only: Vec::new() }
     }
 
-    fn levels(announced: &[Announced], queue: Option<&str>) -> Vec<Level> {
-        let findings = judged("b", announced, queue, &Command::of(&S3Settings::default(), None));
-        findings.iter().map(|finding| finding.level).collect()
+    fn level(announced: &[Announced], queue: Option<&str>) -> Level {
+        judged("b", announced, queue, &Command::of(&S3Settings::default(), None)).level
     }
 
     #[test]
@@ -280,23 +275,20 @@ mod tests {
         let (queue, other) = (|| Told::Queue("arn:q".into()), Told::Queue("arn:other".into()));
         let topic = Told::Topic("arn:t".into());
         for (announced, expected) in [
-            (vec![], vec![Fail]),
-            (vec![tells(queue(), &ALL)], vec![Ok]),
-            (ALL.map(|event| tells(queue(), &[event])).into(), vec![Ok]),
-            (vec![tells(queue(), &ALL[..1])], vec![Warn, Warn]),
-            (
-                vec![tells(queue(), &["s3:ObjectCreated:Put", "s3:ObjectRemoved:*", "s3:LifecycleExpiration:*"])],
-                vec![Ok],
-            ),
-            (vec![tells(queue(), &ALL[1..])], vec![Fail]),
-            (vec![tells(other, &ALL)], vec![Fail]),
-            (vec![tells(topic, &ALL)], vec![Warn]),
-            (vec![tells(Told::EventBridge, &[])], vec![Warn]),
+            (vec![], Fail),
+            (vec![tells(queue(), &ALL)], Ok),
+            (ALL.map(|event| tells(queue(), &[event])).into(), Ok),
+            (vec![tells(queue(), &ALL[..1])], Warn),
+            (vec![tells(queue(), &["s3:ObjectCreated:Put", "s3:ObjectRemoved:*", "s3:LifecycleExpiration:*"])], Ok),
+            (vec![tells(queue(), &ALL[1..])], Fail),
+            (vec![tells(other, &ALL)], Fail),
+            (vec![tells(topic, &ALL)], Warn),
+            (vec![tells(Told::EventBridge, &[])], Warn),
         ] {
-            assert_eq!(levels(&announced, Some("arn:q")), expected, "{announced:?}");
+            assert_eq!(level(&announced, Some("arn:q")), expected, "{announced:?}");
         }
-        assert_eq!(levels(&[tells(Told::EventBridge, &[])], None), [Ok]);
-        assert_eq!(levels(&[tells(queue(), &ALL)], None), [Ok]);
+        assert_eq!(level(&[tells(Told::EventBridge, &[])], None), Ok);
+        assert_eq!(level(&[tells(queue(), &ALL)], None), Ok);
     }
 
     #[test]
