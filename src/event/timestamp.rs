@@ -1,7 +1,6 @@
 //! Times as S3 sends them and as Cassandra keeps them.
 
 use std::fmt;
-#[cfg(feature = "page")]
 use std::time::SystemTime;
 
 use serde::{Serialize, Serializer};
@@ -14,7 +13,6 @@ pub struct Timestamp(pub i64);
 
 impl Timestamp {
     /// By the clock of this machine.
-    #[cfg(feature = "page")]
     pub fn now() -> Timestamp {
         let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Timestamp(i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX))
