@@ -110,7 +110,7 @@ const OWNED: &[(&str, &[&str])] = &[
     // Nobody serves without the time-outs of `local/http.rs`.
     ("hyper::server", &["local/http.rs"]),
     // The environment: `telemetry` leaves RUST_LOG to tracing-subscriber, `objects` AWS_* to the SDK.
-    ("std::env", &["config.rs"]),
+    ("std::env", &["config.rs", "config/documented.rs"]),
 ];
 
 /// Package, what its binary must not have, and what it must have, so that the check reads the right tree.

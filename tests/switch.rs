@@ -164,7 +164,7 @@ impl Scene {
             let served = self.cloud.records.served().await?;
             let object = self.page(&format!("/api/object?bucket={BUCKET}&key={key}")).await?;
             let listed = self.page("/api/records?limit=1000").await?;
-            let settled = before % 2 == 0 && before == self.switches.load(SeqCst);
+            let settled = before.is_multiple_of(2) && before == self.switches.load(SeqCst);
             let current = &object["current"];
             let model = current["model"].as_str().ok_or(format!("no answer of {key}: {object}"))?;
             let expected = match model {
@@ -225,6 +225,7 @@ fn mirrored(label: &str) -> String {
     label.parse::<u32>().map_or_else(|_| label.to_owned(), |digit| (9 - digit).to_string())
 }
 
+#[allow(clippy::print_stderr)] // what a run measures
 async fn under_load(node: Option<&str>) -> Result<(), Failed> {
     let scene = Scene::new(node).await?;
     for at in 0..BEFORE {

@@ -178,7 +178,7 @@ fn clock(ahead: i64) -> Finding {
     let way_out = "timedatectl set-ntp true";
     match off {
         0..=NO_SKEW => Finding::ok("clock", "as the bucket's, to a few seconds"),
-        ..=REFUSED_SKEW => Finding::warn(
+        off if off <= REFUSED_SKEW => Finding::warn(
             "clock",
             format!("{seconds} s {which} the bucket's: corrections, --since and signed uploads go by this machine's"),
         )
