@@ -57,7 +57,7 @@ def fill_sqlite(file: pathlib.Path, count: int) -> None:
     """In one transaction; the binary would sync each row."""
     file.parent.mkdir(parents=True, exist_ok=True)
     home = sqlite3.connect(file)
-    home.executescript("PRAGMA journal_mode = WAL; PRAGMA application_id = 1397772116; PRAGMA user_version = 2;")
+    home.executescript("PRAGMA journal_mode = WAL; PRAGMA application_id = 1397772116; PRAGMA user_version = 4;")
     home.executescript(SCHEMA.read_text())
     names = ", ".join((*COLUMNS, "object_hash", "listed_as"))
     marks = ", ".join("?" * (len(COLUMNS) + 2))
