@@ -16,11 +16,10 @@ import sys
 import tempfile
 import time
 import urllib.request
-import zipfile
 from json import dumps
 
 from bucket import Bucket
-from functions import Function, SixtyLines, Spotter
+from functions import Function, SixtyLines, Spotter, beside_each_other
 from pictures import digits
 from sandbox import Queue, event_of
 from serve import Serve
@@ -81,18 +80,13 @@ def post(url: str, body: bytes) -> None:
 def main() -> None:
     binary, bootstrap, bare, rie = sys.argv[1:5]
     rounds = int(sys.argv[5]) if len(sys.argv) > 5 else 15
-    with tempfile.TemporaryDirectory() as folder:
-        home = pathlib.Path(folder)
-        with zipfile.ZipFile(bootstrap) as packed:
-            packed.extractall(home / "spotter")
-        serve, functions = Serve(str(pathlib.Path(binary).resolve()), str(home / "data"), "--exclude", "*"), []
-        try:
-            functions += [Bare(serve, home, bare), Spotter(serve, home, bootstrap), SixtyLines(serve, home)]
-            print(table(functions, measure(rie, serve, functions, rounds)))
-        finally:
-            serve.kill()
-            for function in functions:
-                function.close()
+    def make(serve: Serve, home: pathlib.Path):
+        yield Bare(serve, home, bare)
+        yield Spotter(serve, home, bootstrap)
+        yield SixtyLines(serve, home)
+
+    with beside_each_other(binary, bootstrap, make) as (serve, functions):
+        print(table(functions, measure(rie, serve, functions, rounds)))
 
 
 def measure(rie: str, serve: Serve, functions: list[Function], rounds: int) -> dict[str, list[tuple[float, float]]]:

@@ -13,12 +13,10 @@ import resource
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
-import zipfile
 
 from bucket import Bucket
-from functions import SIXTY_LINES, SixtyLines, Spotter
+from functions import SIXTY_LINES, SixtyLines, Spotter, beside_each_other
 from pictures import digits
 from sandbox import Pollers, Queue
 from serve import Serve
@@ -87,19 +85,14 @@ def main() -> None:
     binary, bootstrap, program = sys.argv[1:4]
     objects = int(sys.argv[4]) if len(sys.argv) > 4 else 1000
     rounds = int(sys.argv[5]) if len(sys.argv) > 5 else 5
-    with tempfile.TemporaryDirectory() as folder:
-        home = pathlib.Path(folder)
-        with zipfile.ZipFile(bootstrap) as packed:
-            packed.extractall(home / "spotter")
-        serve, functions = Serve(str(pathlib.Path(binary).resolve()), str(home / "data"), "--exclude", "*"), []
-        try:
-            functions.append(Spotter(serve, home, bootstrap))
-            functions.append(SameRows(serve, home, functions[0]))
-            measure(serve, functions, str(pathlib.Path(program).resolve()), objects, rounds)
-        finally:
-            serve.kill()
-            for function in functions:
-                function.close()
+
+    def make(serve: Serve, home: pathlib.Path):
+        spotter = Spotter(serve, home, bootstrap)
+        yield spotter
+        yield SameRows(serve, home, spotter)
+
+    with beside_each_other(binary, bootstrap, make) as (serve, functions):
+        measure(serve, functions, str(pathlib.Path(program).resolve()), objects, rounds)
 
 
 def measure(serve: Serve, functions: list, program: str, objects: int, rounds: int) -> None:

@@ -1,5 +1,6 @@
 """The functions that the scripts beside this one run: how each is packed, started and asked."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import uuid
+import zipfile
 
 from cassandra.cluster import Cluster
 
@@ -107,3 +109,20 @@ class SixtyLines(Function):
     def answers(self, bucket: str) -> dict[str, str]:
         rows = self.cql(f"SELECT key, status, label FROM {self.keyspace}.labels WHERE bucket = '{bucket}' ALLOW FILTERING")
         return {row.key: row.label if row.status == "classified" else NO_DIGIT for row in rows}
+
+
+@contextlib.contextmanager
+def beside_each_other(binary: str, bootstrap: str, make):
+    """`spotter serve`, which is the bucket and looks at nothing itself, and the functions that `make` yields; in the end their tables go."""
+    with tempfile.TemporaryDirectory() as folder:
+        home = pathlib.Path(folder)
+        with zipfile.ZipFile(bootstrap) as packed:
+            packed.extractall(home / "spotter")
+        serve, functions = Serve(str(pathlib.Path(binary).resolve()), str(home / "data"), "--exclude", "*"), []
+        try:
+            functions.extend(make(serve, home))
+            yield serve, functions
+        finally:
+            serve.kill()
+            for function in functions:
+                function.close()
