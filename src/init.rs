@@ -8,6 +8,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use futures_util::FutureExt;
+use tokio::join;
 use tokio::sync::OnceCell;
 use tokio::time::timeout_at;
 
@@ -46,11 +48,12 @@ impl Init {
         let connecting = Arc::clone(&records);
         // The first statement waits for it, and tries again if it failed.
         tokio::spawn(async move { connecting.connect().await });
-        let objects = Arc::new(S3Objects::connect(&settings.s3).await);
-        let init = Init { settings, records, objects, model: OnceCell::new() };
-        // What keeps it from its model is the next invocation's to tell, if it is still so.
-        let _ = init.model(Instant::now() + INIT_TIME).await;
-        Ok(init)
+        let objects = async { Arc::new(S3Objects::connect(&settings.s3).await) as Arc<dyn Objects> }.shared();
+        // The model first: it is made ready on a thread of its own, while the client of S3 reads the trusted roots on this.
+        let (model, objects) = join!(load(&settings, objects.clone(), Instant::now() + INIT_TIME), objects);
+        // What kept it from its model is the next invocation's to tell, if it is still so.
+        let model = OnceCell::new_with(model.ok());
+        Ok(Init { settings, records, objects, model })
     }
 
     /// The model, which is loaded once.
@@ -58,14 +61,21 @@ impl Init {
     /// # Errors
     /// Why it cannot be had before `deadline`, in words; the log is told too.
     pub async fn model(&self, deadline: Instant) -> Result<Arc<Model>, String> {
-        let Settings { model: source, temp, .. } = &self.settings;
-        let load = async || source.load(ready(Arc::clone(&self.objects)), temp).await.map(Arc::new);
-        let model = match timeout_at(deadline.into(), self.model.get_or_try_init(load)).await {
-            Ok(model) => model.cloned().map_err(|error| error.to_string()),
-            Err(_) => Err(format!("the time was up while still loading the model from {source}")),
-        };
-        model.inspect_err(|problem| telemetry::no_model(problem))
+        let load = async || load(&self.settings, ready(Arc::clone(&self.objects)), deadline).await;
+        self.model.get_or_try_init(load).await.cloned()
     }
+}
+
+async fn load(
+    Settings { model: source, temp, .. }: &Settings,
+    bucket: impl Future<Output = Arc<dyn Objects>>,
+    deadline: Instant,
+) -> Result<Arc<Model>, String> {
+    let model = match timeout_at(deadline.into(), source.load(bucket, temp)).await {
+        Ok(model) => model.map(Arc::new).map_err(|error| error.to_string()),
+        Err(_) => Err(format!("the time was up while still loading the model from {source}")),
+    };
+    model.inspect_err(|problem| telemetry::no_model(problem))
 }
 
 /// By when an invocation has to have its answer, so that Lambda, which ends the process at `end`, can take it.

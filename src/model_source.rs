@@ -79,8 +79,11 @@ impl ModelSource {
         cache: &Path,
     ) -> Result<Model, SourceError> {
         match self {
-            ModelSource::Embedded => Ok(Model::embedded()?),
-            ModelSource::Folder(folder) => Ok(Model::from_folder(folder)?),
+            ModelSource::Embedded => aside(Model::embedded).await,
+            ModelSource::Folder(folder) => {
+                let folder = folder.clone();
+                aside(move || Model::from_folder(&folder)).await
+            }
             ModelSource::Bucket(pinned) => pinned.load(&*bucket.await, cache).await,
         }
     }
@@ -100,6 +103,12 @@ impl ModelSource {
             ModelSource::Bucket(pinned) => pinned.manifest(&*bucket.await, cache).await,
         }
     }
+}
+
+/// Off this thread, which connects to what else a cold start needs meanwhile.
+async fn aside(make: impl FnOnce() -> Result<Model, ModelError> + Send + 'static) -> Result<Model, SourceError> {
+    let made = tokio::task::spawn_blocking(make).await;
+    Ok(made.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))?)
 }
 
 /// As people are told: the binary, the folder, or its URL without the hash.

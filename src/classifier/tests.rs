@@ -68,6 +68,11 @@ fn load(onnx: &[u8]) -> Result<Model, ModelError> {
 }
 
 #[test]
+fn the_embedded_network_is_the_one_that_its_manifest_means() {
+    assert_eq!(manifest::digest(EMBEDDED_ONNX), Manifest::embedded().unwrap().sha256);
+}
+
+#[test]
 fn an_output_that_is_not_finite_is_refused() {
     let error = match load(&with_nan(EMBEDDED_ONNX)) {
         // Zeros times NaN are NaN too, but a bias may hide behind ReLU until there is ink.

@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::future::{Either, select, try_join_all};
+use futures_util::future::{Either, join, select, try_join_all};
 use rustls::ClientConfig;
 use scylla::client::PoolSize;
 use scylla::client::caching_session::{CachingSession, CachingSessionBuilder};
@@ -151,13 +151,13 @@ impl Ready {
     pub(super) async fn open(config: Arc<CassandraConfig>) -> Result<Ready, RecordsError> {
         let at = At::of(&config);
         at.check_keyspace()?;
-        let session = connect(&config).await?;
-        let layout = Layout::read(&session, &at).await?.ok_or_else(|| at.no_schema())?;
-        let session = CachingSessionBuilder::new(session).build();
+        let session = CachingSessionBuilder::new(connect(&config).await?).build();
         let statements = Statements::new(&config.keyspace);
-        try_join_all(statements.inserts().map(|insert| session.add_prepared_statement(insert)))
-            .await
-            .map_err(|error| at.executing(&error.into()))?;
+        let prepared = try_join_all(statements.inserts().map(|insert| session.add_prepared_statement(insert)));
+        // One round trip for both; where there is no schema, that is what is told.
+        let (layout, prepared) = join(Layout::read(session.get_session(), &at), prepared).await;
+        let layout = layout?.ok_or_else(|| at.no_schema())?;
+        prepared.map_err(|error| at.executing(&error.into()))?;
         Ok(Ready { session, at, heard: Mutex::new(Some(Moment::now())), layout, statements })
     }
 
