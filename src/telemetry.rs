@@ -17,7 +17,7 @@ use crate::encoding::{visible, visible_json};
 
 /// What `RUST_LOG` is when it is not set. What the driver of Cassandra (`scylla`) has to say is in our own errors, and
 /// a failed attempt is none yet.
-const DEFAULT_LEVELS: &str = "warn,spotter=info,scylla=off";
+pub(crate) const DEFAULT_LEVELS: &str = "warn,spotter=info,scylla=off";
 
 /// Bytes of one text in a line: a key, which has 1,024 at most, and some words. Errors may repeat what others say.
 const LONGEST_TEXT: usize = 2_048;

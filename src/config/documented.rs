@@ -8,6 +8,7 @@ use std::path::Path;
 
 use super::*;
 use crate::notify::NotifyConfig;
+use crate::telemetry::DEFAULT_LEVELS;
 
 /// A variable, its default, who heeds it, and what it says.
 type Row = (&'static str, String, &'static str, &'static str);
@@ -108,7 +109,7 @@ fn table() -> Vec<(&'static str, Vec<Row>)> {
     let logs = vec![
         (
             "RUST_LOG",
-            "`info`; on the command line warnings".into(),
+            format!("`{DEFAULT_LEVELS}`; on the command line Spotter's own warnings"),
             ALL,
             "levels, as tracing-subscriber's `EnvFilter` reads them: `warn`, `spotter::records=trace`",
         ),
