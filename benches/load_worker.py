@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """`spotter worker` at saturation: a queue that is never empty, for ten minutes. The queue may grow, the worker may not.
 
-    python3 benches/load_worker.py target/release/spotter [SECONDS]
+    python3 benches/load_worker.py target/release/spotter [SECONDS [PICTURE…]]
 
 Feeders send notifications of 200 objects, each with a sequencer of its own, and rest while BACKLOG of them wait. A line a
-twentieth of the time; in the end each notification has its row, once.
+twentieth of the time; in the end each notification has its row, once. The objects are the samples or, if named, the
+pictures: of large ones the worker, and not the queue, is the limit.
 """
 
 import hashlib
@@ -20,10 +21,9 @@ from stack import SAMPLES, Stack, client
 OBJECTS, FEEDERS, BACKLOG, LINES = 200, 2, 5_000, 20
 
 
-def feed(stack: Stack, until: float, first: int, sent: multiprocessing.Queue) -> None:
+def feed(stack: Stack, bodies: list[bytes], until: float, first: int, sent: multiprocessing.Queue) -> None:
     """Ten a request. Each feeder tells of objects of its own, so that a sequencer is one object's once."""
     stack.sqs = client("sqs")  # a fork shares the other one's connections
-    bodies = [path.read_bytes() for path in sorted(SAMPLES.glob("*.png"))]
     chance, count = random.Random(first), 0
     tags = [hashlib.md5(body).hexdigest() for body in bodies]
     while time.time() < until:
@@ -48,12 +48,13 @@ def memory(process) -> float:
 
 def main() -> None:
     binary, seconds = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 600
+    pictures = [pathlib.Path(picture) for picture in sys.argv[3:]] or sorted(SAMPLES.glob("*.png"))
+    bodies = [picture.read_bytes() for picture in pictures]
     stack = Stack(binary, watched=False)
-    bodies = [path.read_bytes() for path in sorted(SAMPLES.glob("*.png"))]
     for at in range(OBJECTS):
         stack.s3.put_object(Bucket=stack.bucket, Key=f"{at}.png", Body=bodies[at % len(bodies)])
     sent, began = multiprocessing.Queue(), time.time()
-    feeders = [multiprocessing.Process(target=feed, args=(stack, began + seconds, first, sent)) for first in range(FEEDERS)]
+    feeders = [multiprocessing.Process(target=feed, args=(stack, bodies, began + seconds, first, sent)) for first in range(FEEDERS)]
     for feeder in feeders:
         feeder.start()
     while stack.waiting() < BACKLOG and time.time() < began + 60:
