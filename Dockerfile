@@ -12,6 +12,5 @@ COPY --from=build /spotter/out/spotter /usr/local/bin/spotter
 COPY --from=build --chown=nonroot:nonroot /spotter/out/data /data
 ENV SPOTTER_DATA=/data
 VOLUME /data
-EXPOSE 9000 8080
 ENTRYPOINT ["spotter"]
-CMD ["serve", "--bind", "0.0.0.0"]
+CMD ["serve"]

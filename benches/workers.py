@@ -1,0 +1,72 @@
+#!/usr/bin/env python3
+"""1, 2, 4 and 8 workers over one queue, and a store that takes its time for each GET: how many objects a second they have
+together, and whether the tables are the same.
+
+    python3 benches/workers.py target/debug/spotter [NOTIFICATIONS [SECONDS]]
+
+The notifications are converge.py's, shuffled. Between workers and LocalStack's S3 stands a proxy that keeps each answer for SECONDS, so
+that a worker waits instead of working: with a store that answers at once, two cores would be the limit and not the number.
+"""
+
+import random
+import socket
+import socketserver
+import sys
+import threading
+import time
+from urllib.parse import urlsplit
+
+from converge import TABLES, changes, run, tables
+from ledger_proxy import Server, head, length
+from stack import ENVIRONMENT, Stack
+
+WORKERS = (1, 2, 4, 8)
+
+
+def slow(endpoint: str, seconds: float) -> str:
+    """The URL of a way to the endpoint on which each answer takes so long."""
+    server = urlsplit(endpoint)
+
+    class Way(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            with socket.create_connection((server.hostname, server.port)) as upstream:
+                answers = upstream.makefile("rb")
+                while request := head(self.rfile):
+                    upstream.sendall(request)
+                    answer = head(answers)
+                    answer += answers.read(length(answer))
+                    time.sleep(seconds)
+                    self.wfile.write(answer)
+
+    proxy = Server(("127.0.0.1", 0), Way)
+    threading.Thread(target=proxy.serve_forever, daemon=True).start()
+    return f"http://127.0.0.1:{proxy.server_address[1]}"
+
+
+def main() -> None:
+    binary = sys.argv[1]
+    wanted = int(sys.argv[2]) if len(sys.argv) > 2 else 600
+    seconds = float(sys.argv[3]) if len(sys.argv) > 3 else 2.0
+    store = slow(ENVIRONMENT["AWS_ENDPOINT_URL"], seconds)
+    stacks = [Stack(binary, visibility=60, watched=False) for _ in WORKERS]
+    notifications = changes(stacks[0], wanted)
+    random.Random(8).shuffle(notifications)
+    found, rates = [], []
+    print("| workers | notifications/s | beside one worker |\n|---|---|---|")
+    for workers, stack in zip(WORKERS, stacks):
+        stack.environment["AWS_ENDPOINT_URL_S3"] = store
+        rates.append(len(notifications) / run(stack, notifications, workers))
+        dead, left = stack.waiting(stack.dead_letters), stack.waiting()
+        stack.close()
+        found.append((tables(stack), dead, left))
+        print(f"| {workers} | {rates[-1]:.1f} | {rates[-1] / rates[0]:.1f} |", flush=True)
+    for table in TABLES:
+        same = all(rows[table] == found[0][0][table] for rows, _, _ in found)
+        print(f"{table}: {len(found[0][0][table])} rows, {'the same for each' if same else 'DIFFERENT'}")
+    print(f"{sum(dead for _, dead, _ in found)} dead letters · {sum(left for _, _, left in found)} messages left")
+    if any(outcome != (found[0][0], 0, 0) for outcome in found):
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
