@@ -9,52 +9,28 @@ that a worker waits instead of working: with a store that answers at once, two c
 """
 
 import random
-import socket
-import socketserver
 import sys
-import threading
 import time
-from urllib.parse import urlsplit
 
 from converge import TABLES, changes, run, tables
-from ledger_proxy import Server, head, length
+from proxy import Proxy
 from stack import ENVIRONMENT, Stack
 
 WORKERS = (1, 2, 4, 8)
-
-
-def slow(endpoint: str, seconds: float) -> str:
-    """The URL of a way to the endpoint on which each answer takes so long."""
-    server = urlsplit(endpoint)
-
-    class Way(socketserver.StreamRequestHandler):
-        def handle(self) -> None:
-            with socket.create_connection((server.hostname, server.port)) as upstream:
-                answers = upstream.makefile("rb")
-                while request := head(self.rfile):
-                    upstream.sendall(request)
-                    answer = head(answers)
-                    answer += answers.read(length(answer))
-                    time.sleep(seconds)
-                    self.wfile.write(answer)
-
-    proxy = Server(("127.0.0.1", 0), Way)
-    threading.Thread(target=proxy.serve_forever, daemon=True).start()
-    return f"http://127.0.0.1:{proxy.server_address[1]}"
 
 
 def main() -> None:
     binary = sys.argv[1]
     wanted = int(sys.argv[2]) if len(sys.argv) > 2 else 600
     seconds = float(sys.argv[3]) if len(sys.argv) > 3 else 2.0
-    store = slow(ENVIRONMENT["AWS_ENDPOINT_URL"], seconds)
+    store = Proxy(ENVIRONMENT["AWS_ENDPOINT_URL"], lambda _path: time.sleep(seconds))
     stacks = [Stack(binary, visibility=60, watched=False) for _ in WORKERS]
     notifications = changes(stacks[0], wanted)
     random.Random(8).shuffle(notifications)
     found, rates = [], []
     print("| workers | notifications/s | beside one worker |\n|---|---|---|")
     for workers, stack in zip(WORKERS, stacks):
-        stack.environment["AWS_ENDPOINT_URL_S3"] = store
+        stack.environment["AWS_ENDPOINT_URL_S3"] = store.url
         rates.append(len(notifications) / run(stack, notifications, workers))
         dead, left = stack.waiting(stack.dead_letters), stack.waiting()
         stack.close()

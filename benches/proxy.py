@@ -1,12 +1,10 @@
-"""A way to the bucket on which the first GET of some keys is overtaken: the answer is on its way when the object changes."""
+"""A way to an endpoint on which answers wait."""
 
 import socket
 import socketserver
 import threading
 from collections.abc import Callable
-from urllib.parse import unquote, urlsplit
-
-from ledger_stories import Step
+from urllib.parse import urlsplit
 
 
 class Server(socketserver.ThreadingTCPServer):
@@ -17,13 +15,9 @@ class Server(socketserver.ThreadingTCPServer):
 
 
 class Proxy:
-    def __init__(self, endpoint: str, bucket: str, overtaking: dict[str, Step], overtake: Callable[[Step], None]):
-        server, lock = urlsplit(endpoint), threading.Lock()
-
-        def change(path: str) -> Step | None:
-            name, _, key = unquote(path.partition("?")[0]).removeprefix("/").partition("/")
-            with lock:
-                return overtaking.pop(key, None) if name == bucket else None
+    def __init__(self, endpoint: str, meanwhile: Callable[[str], None]):
+        """`meanwhile` is called with a request's path once its answer is there, and the answer goes on when it returns."""
+        server = urlsplit(endpoint)
 
         class Way(socketserver.StreamRequestHandler):
             def handle(self) -> None:
@@ -33,8 +27,7 @@ class Proxy:
                         upstream.sendall(request)
                         answer = head(answers)
                         answer += answers.read(length(answer))
-                        if step := change(request.split(b" ", 2)[1].decode()):
-                            overtake(step)
+                        meanwhile(request.split(b" ", 2)[1].decode())
                         self.wfile.write(answer)
 
         self.server = Server(("127.0.0.1", 0), Way)
