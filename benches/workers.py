@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""1, 2, 4 and 8 workers over one queue, and a store that takes its time for each GET: how many objects a second they have
-together, and whether the tables are the same.
+"""1, 2, 4 and 8 workers over one queue, and a store that takes its time for each answer: how many notifications a second
+they have together, and whether the tables are the same.
 
     python3 benches/workers.py target/debug/spotter [NOTIFICATIONS [SECONDS]]
 

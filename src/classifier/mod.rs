@@ -73,7 +73,7 @@ pub struct Guess {
 impl Model {
     /// The digit reader that is in the binary.
     pub fn embedded() -> Result<Model, ModelError> {
-        // A test compares its hash: hashing takes as long as reading it.
+        // A test compares its hash, so that no start has to.
         Model::ready(Manifest::embedded()?, EMBEDDED_ONNX, Path::new(EMBEDDED))
     }
 
