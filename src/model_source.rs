@@ -106,7 +106,9 @@ impl ModelSource {
 }
 
 /// Off this thread, which connects to what else a cold start needs meanwhile.
-async fn aside(make: impl FnOnce() -> Result<Model, ModelError> + Send + 'static) -> Result<Model, SourceError> {
+async fn aside<T: Send + 'static>(
+    make: impl FnOnce() -> Result<T, ModelError> + Send + 'static,
+) -> Result<T, SourceError> {
     let made = tokio::task::spawn_blocking(make).await;
     Ok(made.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))?)
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use futures_util::future::try_join;
 use sha2::{Digest, Sha256};
 
-use super::SourceError;
+use super::{SourceError, aside};
 use crate::classifier::{FetchedManifest, MANIFEST_FILE, Manifest, Model, ONNX_FILE};
 use crate::encoding::hex;
 use crate::objects::{FetchError, Objects, Pinned};
@@ -77,7 +77,7 @@ impl PinnedModel {
         }
         let fetch = async |name: &str, most| self.fetch(objects, name, most).await;
         let files = self.files(&fetch).await?;
-        let model = self.read(&files.toml)?.model(&files.labels.1, &files.onnx)?;
+        let (model, files) = self.model(files).await?;
         tracing::info!(model = model.id(), from = %self, "model");
         // Without a cache the next start is slower, no more.
         if let Err(error) = files.keep(&folder) {
@@ -110,7 +110,14 @@ impl PinnedModel {
             return Ok(None);
         }
         let files = self.files(&async |name: &str, most| beside(folder, name, most)).await?;
-        Ok(Some(self.read(&files.toml)?.model(&files.labels.1, &files.onnx)?))
+        let (model, _) = self.model(files).await?;
+        Ok(Some(model))
+    }
+
+    /// Checked and made ready. The files come back, to be cached.
+    async fn model(&self, files: Files) -> Result<(Model, Files), SourceError> {
+        let manifest = self.read(&files.toml)?;
+        aside(move || Ok((manifest.model(&files.labels.1, &files.onnx)?, files))).await
     }
 
     async fn files(&self, get: &impl AsyncFn(&str, u64) -> Result<Vec<u8>, SourceError>) -> Result<Files, SourceError> {
