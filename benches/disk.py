@@ -24,6 +24,8 @@ SIZE = "48m"
 # Left free by the file that fills the disk.
 SPARE = 6_000_000
 REFUSALS = 20
+# Some 70 kB each: many times what the whole disk holds.
+MOST_UPLOADS = 3_000
 
 
 class Disk:
@@ -65,9 +67,11 @@ class Uploads:
 
     def until_refused(self) -> set[str]:
         before, words = len(self.refused), set()
-        while len(self.refused) < before + REFUSALS:
+        for _ in range(MOST_UPLOADS):
             words.add(self.put() or "")
-        return words - {""}
+            if len(self.refused) == before + REFUSALS:
+                return words - {""}
+        sys.exit(f"{MOST_UPLOADS} uploads on a full disk, and {len(self.refused) - before} refused: objects that are wrong: {self.differences()}")
 
     def differences(self) -> list[str]:
         """Objects that are not what was answered, or are there though they were refused."""

@@ -101,6 +101,7 @@ def networks() -> dict[str, onnx.ModelProto]:
     boxes = helper.make_node("Reshape", ["ink", "boxes"], ["output0"], "detect/Reshape")
     argmax = helper.make_node("ArgMax", ["logits"], ["class"], "head/ArgMax", axis=1, keepdims=0)
     log = helper.make_node("Log", ["stem"], ["ink"], "stem/Log")
+    around = [helper.make_node("Identity", [a], [b], f"around/{b}") for a, b in (("again", "logits"), ("logits", "again"))]
     integers, floats = TensorProto.INT64, TensorProto.FLOAT
     return {
         "works": network([*stem(), *head()], scores()),
@@ -116,6 +117,7 @@ def networks() -> dict[str, onnx.ModelProto]:
         "future": network([*stem(), *head()], scores(), opset=27),
         "no-shape": network([*stem(), *head()], scores(), image=["n", "c", "h", "w"]),
         "weights-elsewhere": network([*stem(), *head()], scores()),
+        "circle": network([*stem(), *around], scores()),
     }
 
 

@@ -69,6 +69,13 @@ const CASES: &[Case] = &[
         ],
     },
     Case {
+        what: "nodes that need each other",
+        folder: "circle",
+        breaks: AS_IT_IS,
+        not_ok: &[("fail", "load")],
+        says: &["Loop detected"],
+    },
+    Case {
         what: "the first node that makes no numbers",
         folder: "not-finite",
         breaks: AS_IT_IS,
