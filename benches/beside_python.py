@@ -3,14 +3,13 @@
 
     python3 benches/beside_python.py [ROUNDS]
 
-Makes the Python side's virtual environment in target/, builds lambda/benches/pictures.rs as `cargo lambda build --release` builds the function
-(release profile, target-cpu=haswell), and draws the pictures (benches/beside_python_pictures.py). Each round runs both sides on the same
+Makes the Python side's virtual environment in target/, builds lambda/examples/pictures.rs as the function is built (`cargo lambda build --release`,
+which must be on the PATH), and draws the pictures (benches/beside_python_pictures.py). Each round runs both sides on the same
 picture, one after the other, for about as long; both are pinned to one core and have one thread. What is timed is the processor's time of
 each, since others may have the machine too. Printed are medians, ninth deciles, and the
 median and the middle nine tenths of the ratios of the same rounds; then the peak memory of processes that did only that. Linux.
 """
 
-import json
 import os
 import pathlib
 import subprocess
@@ -21,8 +20,6 @@ HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parent
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 VENV = TARGET / "beside-python"
-TRIPLE = "x86_64-unknown-linux-gnu"
-FLAGS = "-C target-cpu=haswell"  # as cargo-lambda sets it for x86_64
 CORE = max(os.sched_getaffinity(0))
 ROUND = 0.3  # seconds of a side in a round, about
 
@@ -54,11 +51,9 @@ def python():
 
 
 def build():
-    command = ["cargo", "build", "--release", "--locked", "--package", "spotter-lambda", "--bench", "pictures"]
-    command += ["--target", TRIPLE, "--message-format", "json-render-diagnostics"]
-    built = subprocess.run(command, cwd=ROOT, env={**os.environ, "RUSTFLAGS": FLAGS}, check=True, stdout=subprocess.PIPE)
-    artifacts = [json.loads(line) for line in built.stdout.splitlines()]
-    return next(a["executable"] for a in artifacts if a.get("executable") and a["target"]["name"] == "pictures")
+    command = ["cargo", "lambda", "build", "--release", "--locked", "--package", "spotter-lambda", "--example", "pictures"]
+    subprocess.run(command, cwd=ROOT, check=True)
+    return TARGET / "lambda/pictures/bootstrap"
 
 
 class Side:

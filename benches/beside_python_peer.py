@@ -1,6 +1,6 @@
 """What a good engineer would write in Python: encoded bytes to a label, with Pillow, numpy and onnxruntime (and OpenCV, where asked for).
 
-It speaks as lambda/benches/pictures.rs does: lines of `WHAT COUNT PATH`, each answered by the seconds of the processor that all COUNT took, the peak
+It speaks as lambda/examples/pictures.rs does: lines of `WHAT COUNT PATH`, each answered by the seconds of the processor that all COUNT took, the peak
 of resident memory in kB, and the last label. WHAT is `model` (the network alone), `label` (Pillow), `draft` (Pillow, and libjpeg gives luma
 at an eighth or a quarter of the size) or `opencv` (the same by OpenCV; a twelve-megapixel picture at an eighth).
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """What an object costs a function on its way from the queue to Cassandra: Spotter's, the same job and rows in Python (sixty-lines/same_rows.py), and a loop that
-only gets the objects and makes the same INSERTs (lambda/benches/invocation.rs), in turns; then a warm invocation beside its GET and its INSERTs.
+only gets the objects and makes the same INSERTs (lambda/examples/invocation.rs), in turns; then a warm invocation beside its GET and its INSERTs.
 
     /tmp/ledger/bin/python benches/end_to_end.py target/debug/spotter target/lambda/bootstrap/bootstrap.zip PROGRAM [OBJECTS [ROUNDS]]
 
-PROGRAM is `invocation`, built as the function is: benches/README.md has the command. It needs what ledger.py needs. `spotter serve` is the bucket; two sandboxes have batches of ten, and Cassandra shares
+PROGRAM is target/lambda/invocation/bootstrap: benches/README.md has the command that builds it. It needs what ledger.py needs. `spotter serve` is the bucket; two sandboxes have batches of ten, and Cassandra shares
 the processors with them. What a function takes of the processors is counted between its first batch and its last; what the loop takes is less what it takes for one object.
 """
 

@@ -1,6 +1,6 @@
 //! How long finding ink takes of a picture of one megapixel, beside decoding it.
 //!
-//! `cargo bench --bench preprocess`; see benches/README.md.
+//! `cargo bench --bench preprocess -- [rounds]`; see benches/README.md.
 
 #![allow(clippy::print_stdout)] // figures are what it is for
 
@@ -16,7 +16,6 @@ use spotter::preprocess::{Preprocess, prepare};
 
 const WIDTH: u32 = 1_200;
 const HEIGHT: u32 = 900;
-const ROUNDS: usize = 101;
 
 /// Grey of the pixel at (x, y); the last one is noise, 0..=255.
 type Ground = fn(f32, f32, u8) -> f32;
@@ -34,15 +33,17 @@ const PICTURES: [(&str, f32, Ground); 6] = [
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {
+    // Cargo adds `--bench`.
+    let rounds = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(101);
     let how = Preprocess::Ink { fit: 20, mean: Vec::new(), std: Vec::new() };
     println!(
-        "{WIDTH} x {HEIGHT}, {ROUNDS} rounds, each picture decoded and preprocessed in turns; medians (slowest tenth)"
+        "{WIDTH} x {HEIGHT}, {rounds} rounds, each picture decoded and preprocessed in turns; medians (slowest tenth)"
     );
     println!("{:32} {:>22} {:>22} {:>8}", "picture", "decode JPEG", "preprocess", "share");
     for (name, size, ground) in PICTURES {
         let jpeg = jpeg_of(&drawn(size, ground))?;
         let (mut decoding, mut preparing) = (Vec::new(), Vec::new());
-        for _ in 0..ROUNDS {
+        for _ in 0..rounds {
             let started = Instant::now();
             let picture = decode(black_box(&jpeg), Channels::Luma, Limits::default())?;
             decoding.push(started.elapsed().as_secs_f64() * 1e3);

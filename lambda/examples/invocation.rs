@@ -108,8 +108,7 @@ async fn rows(session: &Session, keyspace: &str, bucket: &str) -> Result<HashMap
 }
 
 fn main() -> Result<(), Failure> {
-    // Cargo adds `--bench`.
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
     // As the function has it.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
