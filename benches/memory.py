@@ -58,7 +58,7 @@ def main() -> None:
             answer = urllib.request.urlopen(url, event(stack.bucket, name, number, etag), timeout=60).read()
             assert json.loads(answer) == {"objects": 1}, answer
         pids = subprocess.run(["pgrep", "-P", str(emulator.pid), "bootstrap"], capture_output=True, text=True).stdout.split()
-        labels = {record["label"] for record in stack.ask("list", "-n", "10") if record["key"] == name}
+        labels = {record["label"] for record in stack.ask("list", "-n", "100") if record["key"] == name}
         print(f"{name:27} {len(body):9} bytes   peak {peak(int(pids[0])):5.1f} MB   labels {labels}", flush=True)
         emulator.terminate()
         emulator.wait()
