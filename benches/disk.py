@@ -116,22 +116,23 @@ def main() -> None:
     binary = sys.argv[1]
     with tempfile.TemporaryDirectory() as folder:
         disk = Disk(folder)
+        serve = Serve(binary, f"{folder}/data")
         try:
-            failures = run(binary, disk, f"{folder}/data")
+            failures = run(binary, disk, serve)
         finally:
+            serve.kill()
             subprocess.run(["umount", "--lazy", folder], check=False)
     sys.exit(1 if failures else 0)
 
 
-def run(binary: str, disk: Disk, data: str) -> int:
-    failures = 0
+def run(binary: str, disk: Disk, serve: Serve) -> int:
+    failures, data = 0, serve.data
 
     def show(what: str, bad: object) -> None:
         nonlocal failures
         failures += bool(bad)
         print(f"{what}: {'none' if not bad else bad}", flush=True)
 
-    serve = Serve(binary, data)
     uploads = Uploads(serve)
     disk.fill()
     print("a full disk, an upload:", *sorted(uploads.until_refused()), sep="\n    ")
