@@ -15,6 +15,7 @@ const SECRET: &str = "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY";
 pub fn trials() -> Vec<Trial> {
     vec![
         Trial::test("doctor::without_credentials_nothing_of_aws_is_asked", no_credentials),
+        Trial::test("doctor::credentials_that_expire_are_told", expiring_credentials),
         Trial::test("doctor::a_clock_that_is_off_is_told", clock),
         Trial::test("doctor::a_permission_that_is_missing_is_named", permissions),
         Trial::test("doctor::wrong_credentials_and_regions_are_told", strangers),
@@ -94,6 +95,10 @@ fn denied(is: bool, request: &str) -> Answer {
     if is { error(403, "AccessDenied") } else { well(request) }
 }
 
+fn odd(is: bool, request: &str) -> Answer {
+    if is { error(400, "InvalidRequest") } else { well(request) }
+}
+
 fn no_credentials() -> Result<(), Failed> {
     let home = TempDir::new()?;
     let found = examine(&mut doctor(&home, &["s3://pictures"]))?;
@@ -103,6 +108,29 @@ fn no_credentials() -> Result<(), Failed> {
     found.is("queue", "skip", "without credentials")?;
     // What needs none is looked at all the same.
     found.is("model", "ok", "digits/2")
+}
+
+/// Of a program that the AWS CLI would ask, too.
+fn expiring_credentials() -> Result<(), Failed> {
+    let home = TempDir::new()?;
+    let said = home.path().join("said.json");
+    std::fs::create_dir(home.path().join(".aws"))?;
+    std::fs::write(
+        home.path().join(".aws/config"),
+        format!("[default]\ncredential_process = cat {}\n", said.display()),
+    )?;
+    let store = Store::start(0, well)?;
+    for (year, level, sentence) in
+        [(2020, "fail", "AKIA…MPLE expired at 2020-"), (2120, "ok", "AKIA…MPLE, until 2120-")]
+    {
+        let until = format!("{year}-01-01T00:00:00Z");
+        let keys = r#""Version":1,"AccessKeyId":"AKIAIOSFODNN7EXAMPLE","SecretAccessKey":"secret","SessionToken":"t""#;
+        std::fs::write(&said, format!(r#"{{{keys},"Expiration":"{until}"}}"#))?;
+        let found = examine(doctor(&home, &["s3://pictures"]).env("AWS_ENDPOINT_URL", &store.url))?;
+        found.is("credentials", level, sentence)?;
+        found.is("bucket", if level == "ok" { "ok" } else { "skip" }, "")?;
+    }
+    Ok(())
 }
 
 fn clock() -> Result<(), Failed> {
@@ -168,7 +196,15 @@ fn strangers() -> Result<(), Failed> {
             0,
             |request| if request.contains("notification") { error(501, "NotImplemented") } else { well(request) },
         )?;
-    found.look(&home)?.is("events", "skip", "does not say whom it tells")
+    found.look(&home)?.is("events", "skip", "does not say whom it tells")?;
+    // What is none of these is told in the store's words.
+    for (store, check, sentence) in [
+        (Store::start(0, |request| odd(request.contains("notification"), request))?, "events", "is not known: "),
+        (Store::start(0, |request| odd(request.starts_with("HEAD"), request))?, "objects", "could not be looked at: "),
+    ] {
+        store.look(&home)?.is(check, "warn", sentence)?;
+    }
+    Ok(())
 }
 
 /// Nobody listens, and somebody listens and says nothing: to S3, to SQS and to CQL at once.
