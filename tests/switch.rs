@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -358,20 +358,23 @@ async fn command() -> Result<(), Failed> {
 }
 
 /// A running `watch` and what it prints, which ends with the trial.
-struct Watch(Child, std::io::Lines<BufReader<std::process::ChildStdout>>);
+struct Watch(Child, mpsc::Receiver<String>);
 
 impl Watch {
     fn start(scene: &Scene, more: &[&str]) -> Result<Watch, Failed> {
         let mut command = scene.command(&[&["watch", "--json", "--every", "100ms"], more].concat());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
         let lines = BufReader::new(child.stdout.take().ok_or("no output")?).lines();
-        Ok(Watch(child, lines))
+        let (printed, prints) = mpsc::channel();
+        std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| printed.send(line)));
+        Ok(Watch(child, prints))
     }
 
     /// The next records, each as its key and model.
     fn shows(&mut self, expected: &[(&str, &str)]) -> Result<(), Failed> {
         for (key, model) in expected {
-            let row: Value = serde_json::from_str(&self.1.next().ok_or("it ended")??)?;
+            let line = self.1.recv_timeout(Duration::from_secs(60));
+            let row: Value = serde_json::from_str(&line.map_err(|error| format!("no {key} by {model}: {error}"))?)?;
             assert_eq!((&row["key"], &row["model"]), (&Value::from(*key), &Value::from(*model)));
         }
         Ok(())
