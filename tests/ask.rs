@@ -86,7 +86,7 @@ fn filters() -> Result<(), Failed> {
     }
     for nothing in ["list --until 1h", "list s3://demo/photos --label 0"] {
         let output = run(&home, nothing)?;
-        assert_eq!((stdout(&output).as_str(), stderr(&output).as_str()), ("", "no records\n"), "{nothing}");
+        assert_eq!((stdout(&output).as_str(), stderr(&output).as_str()), ("", "no records by digits/2\n"), "{nothing}");
     }
     let current = listed(&home, "list --current")?;
     assert!(!current.is_empty() && current.len() < all.len(), "{} of {}", current.len(), all.len());

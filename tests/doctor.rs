@@ -126,6 +126,8 @@ fn records() -> Result<(), Failed> {
     let look = || examine(doctor(&home, &[]).arg("--data").arg(&data));
     look()?.is("database", "ok", "schema 4, ")?;
     let connection = rusqlite::Connection::open(&path)?;
+    connection.execute("INSERT INTO layout (one, served) VALUES ('layout', 'other/1')", [])?;
+    look()?.is("served", "ok", "answers of other/1 are shown")?;
     for (version, level, sentence) in
         [(3, "ok", "schema 3, brought up to date"), (99, "fail", "newer spotter (schema 99")]
     {
@@ -170,7 +172,7 @@ fn no_folder() -> Result<(), Failed> {
 }
 
 /// A name space of mounts of one's own, without being root outside of it.
-fn mounts() -> Result<(), String> {
+pub fn mounts() -> Result<(), String> {
     let mount = ["--user", "--map-root-user", "--mount", "sh", "-c", "mount -t tmpfs none /mnt"];
     match Command::new("unshare").args(mount).output() {
         Ok(output) if output.status.success() => Ok(()),
@@ -190,7 +192,10 @@ fn disks() -> Result<(), Failed> {
         found.fails("disk", sentence)?;
         assert!(found.way_out("disk")?.contains(way_out), "{}", found.way_out("disk")?);
     }
-    Ok(())
+    let little = examine(&mut mounted(&home, &data, "size=500m"))?;
+    little.is("disk", "warn", "MB free")?;
+    assert_eq!(little.code, Some(0));
+    examine(&mut mounted(&home, &data, "size=2g"))?.is("disk", "ok", "GB free")
 }
 
 /// The doctor, of a data folder that is a file system of its own.

@@ -35,6 +35,7 @@ mod simulation;
 mod stack;
 mod switch;
 mod telemetry;
+mod upgrade;
 mod webhook;
 mod worker;
 
@@ -73,6 +74,7 @@ fn main() -> std::process::ExitCode {
     trials.extend(stack::trials());
     trials.extend(switch::trials());
     trials.extend(telemetry::trials());
+    trials.extend(upgrade::trials());
     trials.extend(webhook::trials());
     trials.extend(worker::trials());
     harness::run(trials)

@@ -6,6 +6,7 @@
 mod bucket;
 mod cassandra;
 mod corrections;
+mod former;
 mod frozen;
 mod home;
 mod keys;
@@ -114,6 +115,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials.extend(cassandra::trials_without());
     trials.extend(tls::trials());
     trials.extend(schema::trials());
+    trials.extend(former::trials());
     match harness::cassandra::node() {
         Ok(node) => {
             let place = Place::Cassandra { node, layout: Layout::default() };

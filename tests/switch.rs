@@ -1,10 +1,11 @@
 //! Another model, safely: while pictures come and people ask, a backfill with it runs, the served model is switched, and
 //! switched back. No answer is of neither model, and nothing is lost.
 
-use std::collections::BTreeMap;
-use std::process::Stdio;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -46,6 +47,7 @@ pub fn trials() -> Vec<Trial> {
             on_runtime(async move { under_load(Some(node.get()?)).await })
         }),
         Trial::test("switch::the_command_says_what_it_does_and_refuses_a_typo", || on_runtime(command())),
+        Trial::test("switch::watch_follows_unless_a_model_is_named", || on_runtime(watched())),
     ]
 }
 
@@ -312,6 +314,20 @@ async fn whole(scene: &Scene) -> Result<(), Failed> {
                 "{command:?} with {to}: {said}"
             );
         }
+        // By a label: under which the served model lists it, and no other one.
+        for label in ["1", "5", "8"] {
+            let (said, _) = scene.run(&["list", "--label", label, "--limit", "1000", "--json"]).await?;
+            let listed: Vec<Value> = said.lines().map(serde_json::from_str::<Value>).collect::<Result<_, _>>()?;
+            let keys: BTreeSet<_> = listed.iter().filter_map(|row| row["key"].as_str().map(str::to_owned)).collect();
+            let recorded = scene.recorded.lock().unwrap().clone();
+            let of_model = |by_a: &str| if model == A { by_a.to_owned() } else { mirrored(by_a) };
+            let expected = recorded.into_iter().filter(|(_, by_a)| of_model(by_a) == label).map(|(key, _)| key);
+            assert_eq!(keys, expected.collect(), "{label} with {to}");
+            assert!(
+                listed.iter().all(|row| row["model"] == model && row["label"] == label),
+                "{label} with {to}: {said}"
+            );
+        }
         let (stats, _) = scene.run(&["stats", "--format", "table"]).await?;
         assert!(stats.starts_with(&format!("{} rows of {model}\n", BEFORE + DURING)), "{stats}");
         assert_eq!(scene.page("/api/about").await?["model"], model);
@@ -339,4 +355,52 @@ async fn command() -> Result<(), Failed> {
     let usage = scene.command(&["model", "switch", "mirror"]).output()?;
     assert_eq!(usage.status.code(), Some(2));
     Ok(())
+}
+
+/// A running `watch` and what it prints, which ends with the trial.
+struct Watch(Child, mpsc::Receiver<String>);
+
+impl Watch {
+    fn start(scene: &Scene, more: &[&str]) -> Result<Watch, Failed> {
+        let mut command = scene.command(&[&["watch", "--json", "--every", "100ms"], more].concat());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+        let lines = BufReader::new(child.stdout.take().ok_or("no output")?).lines();
+        let (printed, prints) = mpsc::channel();
+        std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| printed.send(line)));
+        Ok(Watch(child, prints))
+    }
+
+    /// The next records, each as its key and model.
+    fn shows(&mut self, expected: &[(&str, &str)]) -> Result<(), Failed> {
+        for (key, model) in expected {
+            let line = self.1.recv_timeout(Duration::from_secs(60));
+            let row: Value = serde_json::from_str(&line.map_err(|error| format!("no {key} by {model}: {error}"))?)?;
+            assert_eq!((&row["key"], &row["model"]), (&Value::from(*key), &Value::from(*model)));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+async fn watched() -> Result<(), Failed> {
+    let scene = Scene::new(None).await?;
+    scene.upload(0, true).await?;
+    let (mut follows, mut named) = (Watch::start(&scene, &[])?, Watch::start(&scene, &["--model", A])?);
+    follows.shows(&[("000.png", A)])?;
+    named.shows(&[("000.png", A)])?;
+    scene.switch(Some(B)).await?;
+    follows.shows(&[("000.png", B)])?;
+    scene.upload(1, true).await?;
+    follows.shows(&[("001.png", B)])?;
+    scene.switch(None).await?;
+    follows.shows(&[("000.png", A), ("001.png", A)])?;
+    scene.upload(2, true).await?;
+    follows.shows(&[("002.png", A)])?;
+    named.shows(&[("001.png", A), ("002.png", A)])
 }

@@ -84,6 +84,11 @@ impl Asked {
     }
 }
 
+/// What the model says of itself that this process would run.
+pub(super) async fn in_use(settings: &Settings) -> Result<Manifest, Failure> {
+    Ok(settings.model.manifest(bucket(settings), &settings.temp).await?)
+}
+
 /// Whose records are asked for: those of a model that is named by its id or on the command line, of the one that is
 /// served, or of the one in use.
 pub(super) async fn asked(settings: &Settings, records: &dyn Records) -> Result<Asked, Failure> {
@@ -93,7 +98,7 @@ pub(super) async fn asked(settings: &Settings, records: &dyn Records) -> Result<
         let name = folder.display().to_string();
         return if is_model_id(&name) { Ok(Asked::Id(name)) } else { Err(no_model(&name)) };
     }
-    let in_use = settings.model.manifest(bucket(settings), &settings.temp).await?;
+    let in_use = in_use(settings).await?;
     let id = in_use.id();
     let asked = if settings.model_is_asked_for { id.clone() } else { ask::served(records, &id).await? };
     Ok(if asked == id { Asked::Model(Box::new(in_use)) } else { Asked::Id(asked) })

@@ -42,7 +42,7 @@ impl List {
         }
         if !any {
             let of_the_bucket = question::nothing_of_the_bucket(&*records, &question).await?;
-            note(&of_the_bucket.unwrap_or_else(|| "no records".to_owned()));
+            note(&of_the_bucket.unwrap_or_else(|| format!("no records{}", question::whose(&question.model))));
         }
         printer.finish()
     }

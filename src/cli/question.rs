@@ -41,6 +41,16 @@ pub(super) struct QuestionArgs {
 }
 
 impl QuestionArgs {
+    /// This process's own model, where nobody named one: its answers are shown unless another one is served, which may
+    /// change meanwhile.
+    pub(super) async fn unnamed(&self, settings: &Settings) -> Result<Option<String>, Failure> {
+        let by_id = matches!(&settings.model, ModelSource::Folder(folder) if !folder.exists());
+        if self.deleted || settings.model_is_asked_for || by_id {
+            return Ok(None);
+        }
+        Ok(Some(home::in_use(settings).await?.id()))
+    }
+
     pub(super) async fn question(
         self,
         period: PeriodArgs,
@@ -85,13 +95,17 @@ pub(super) async fn nothing_of_the_bucket(
     let Some(name) = bucket else { return Ok(None) };
     let any = Question { model: model.clone(), bucket: bucket.clone(), ..Question::default() };
     let page = ask::page(records, &any, None, 1).await?;
-    let by = match model.as_str() {
-        "" => return Ok(None),
-        HUMAN => "corrected by people".to_owned(),
-        model => format!("by {model}"),
-    };
-    let none = page.records.is_empty() && page.next.is_none();
-    Ok(none.then(|| format!("no record of bucket {name} {by} yet")))
+    let none = !model.is_empty() && page.records.is_empty() && page.next.is_none();
+    Ok(none.then(|| format!("no record of bucket {name}{} yet", whose(model))))
+}
+
+/// For a sentence that says that there are none.
+pub(super) fn whose(model: &str) -> String {
+    match model {
+        "" => String::new(),
+        HUMAN => " corrected by people".to_owned(),
+        model => format!(" by {model}"),
+    }
 }
 
 /// Whose sightings are asked for; `human` are people's corrections.

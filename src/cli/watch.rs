@@ -24,7 +24,7 @@ const LATE: Duration = Duration::from_secs(15 * 60);
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 
 /// The newest records, then each that comes, also if it comes up to 15 minutes after its event, and again if it
-/// changes. Until Ctrl-C.
+/// changes. Follows `model switch`, unless --model names one. Until Ctrl-C.
 #[derive(Debug, Args)]
 pub(super) struct Watch {
     #[command(flatten)]
@@ -42,7 +42,8 @@ pub(super) struct Watch {
 impl Watch {
     pub(super) async fn run(self, settings: &Settings) -> Result<(), Failure> {
         let records = home::records_to_ask(settings)?;
-        let question = self.question.question(PeriodArgs { since: None, until: None }, settings, &*records).await?;
+        let own = self.question.unnamed(settings).await?;
+        let mut question = self.question.question(PeriodArgs { since: None, until: None }, settings, &*records).await?;
         let mut printer = Printer::new(self.format.chosen())?;
         let mut signals = Signals::new()?;
         let mut known = Known::default();
@@ -57,7 +58,7 @@ impl Watch {
             let mut away = false;
             loop {
                 tokio::time::sleep(self.every).await;
-                match known.look(&*records, &question, Timestamp::now(), usize::MAX).await {
+                match fresh(&*records, &mut question, own.as_deref(), self.limit, &mut known).await {
                     Ok(fresh) => {
                         away = false;
                         print(&mut printer, fresh)?;
@@ -100,6 +101,27 @@ async fn first(
     let older = ask::answers(records, question.clone(), last).take(limit - newest.len());
     newest.extend(older.try_collect::<Vec<Record>>().await?);
     Ok(newest)
+}
+
+/// What is new; where another model is shown by now, its newest, as at the beginning.
+async fn fresh(
+    records: &dyn Records,
+    question: &mut Question,
+    own: Option<&str>,
+    limit: usize,
+    known: &mut Known,
+) -> Result<Vec<Record>, RecordsError> {
+    if let Some(own) = own {
+        let model = ask::served(records, own).await?;
+        if model != question.model {
+            let (switched, mut anew) = (Question { model, ..question.clone() }, Known::default());
+            let newest = first(records, &switched, limit, &mut anew).await?;
+            note(&format!("{} is shown from now on", switched.model));
+            (*question, *known) = (switched, anew);
+            return Ok(newest);
+        }
+    }
+    known.look(records, question, Timestamp::now(), usize::MAX).await
 }
 
 /// What the last look that succeeded found.

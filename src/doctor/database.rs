@@ -131,3 +131,29 @@ fn file(examined: &Examined) -> Vec<Finding> {
     findings.insert(0, found);
     findings
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::records::cassandra::Layout;
+
+    #[test]
+    fn a_node_that_is_away_is_a_warning() {
+        for (connected, level) in [(3, Level::Ok), (2, Level::Warn)] {
+            let inspected = Inspected {
+                release: "5.0.9".into(),
+                nodes: 3,
+                connected,
+                keyspace: "spotter".into(),
+                replication: Some("{}".into()),
+                missing_tables: Vec::new(),
+                ttl: 0,
+                layout: Some((Layout::default(), 2)),
+                known_version: 2,
+                unreadable: Vec::new(),
+            };
+            let levels: Vec<Level> = judged(&inspected, "n").into_iter().map(|finding| finding.level).collect();
+            assert_eq!(levels, [level, Level::Ok]);
+        }
+    }
+}

@@ -175,6 +175,8 @@ fn span(time: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)] // a panic is a failed test
+
     use super::*;
     use crate::classifier::Level::{self, Fail, Ok, Warn};
     use crate::objects::S3Settings;
@@ -210,6 +212,25 @@ mod tests {
             (with(queue(361, 14), 241, Looked { waiting: 1, ..dead() }), vec![Ok, Ok, Warn, Ok]),
         ] {
             assert_eq!(levels(&looked), expected, "{looked:?}");
+        }
+    }
+
+    #[test]
+    fn dead_letters_that_cannot_be_looked_at_are_told() {
+        for (error, way_out) in [
+            (
+                QueueError::Refused("there is no queue dead".into()),
+                "aws sqs create-queue --queue-name dead --attributes ",
+            ),
+            (QueueError::Refused("access denied".into()), "aws sqs list-queues"),
+            (QueueError::Away("no answer".into()), "is AWS_ENDPOINT_URL or "),
+        ] {
+            let redrive = Redrive { arn: "arn:aws:sqs:x:1:dead".into(), max_receives: 5, queue: Err(error.clone()) };
+            let looked = Looked { redrive: Some(redrive), ..queue(360, 14) };
+            let findings = judged(&looked, Duration::from_secs(60), &Command::of(&S3Settings::default(), None));
+            let told = findings.iter().find(|finding| finding.check == "dead letters").unwrap();
+            assert_eq!((told.level, &*told.says), (Fail, &*error.to_string()));
+            assert!(told.way_out.as_ref().is_some_and(|is| is.starts_with(way_out)), "{:?}", told.way_out);
         }
     }
 

@@ -112,7 +112,11 @@ struct Inner {
 pub enum StoreError {
     #[error("another process uses the folder {}; stop it, or name another folder with --data", .0.display())]
     InUse(PathBuf),
-    #[error("the folder {} has layout {found}, and this version reads {LAYOUT}", dir.display())]
+    #[error(
+        "the folder {} was written by another version of spotter (layout {found}, this one reads {LAYOUT}); use that \
+         version, or name another folder with --data",
+        dir.display()
+    )]
     Layout { dir: PathBuf, found: i64 },
     #[error("the disk of {} is full; free some space, then try again", .0.display())]
     Full(PathBuf),

@@ -15,6 +15,7 @@ const SECRET: &str = "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY";
 pub fn trials() -> Vec<Trial> {
     vec![
         Trial::test("doctor::without_credentials_nothing_of_aws_is_asked", no_credentials),
+        Trial::test("doctor::credentials_that_expire_are_told", expiring_credentials),
         Trial::test("doctor::a_clock_that_is_off_is_told", clock),
         Trial::test("doctor::a_permission_that_is_missing_is_named", permissions),
         Trial::test("doctor::wrong_credentials_and_regions_are_told", strangers),
@@ -94,6 +95,10 @@ fn denied(is: bool, request: &str) -> Answer {
     if is { error(403, "AccessDenied") } else { well(request) }
 }
 
+fn odd(is: bool, request: &str) -> Answer {
+    if is { error(400, "InvalidRequest") } else { well(request) }
+}
+
 fn no_credentials() -> Result<(), Failed> {
     let home = TempDir::new()?;
     let found = examine(&mut doctor(&home, &["s3://pictures"]))?;
@@ -103,6 +108,26 @@ fn no_credentials() -> Result<(), Failed> {
     found.is("queue", "skip", "without credentials")?;
     // What needs none is looked at all the same.
     found.is("model", "ok", "digits/2")
+}
+
+/// As a container's task has them: from an address that says until when.
+fn expiring_credentials() -> Result<(), Failed> {
+    let keys = |request: &str| {
+        let year = if request.contains("old") { 2020 } else { 2120 };
+        let keys = r#""AccessKeyId":"AKIAIOSFODNN7EXAMPLE","SecretAccessKey":"secret","Token":"token""#;
+        (200, String::new(), format!(r#"{{{keys},"Expiration":"{year}-01-01T00:00:00Z"}}"#))
+    };
+    let (home, store, keys) = (TempDir::new()?, Store::start(0, well)?, Store::start(0, keys)?);
+    for (path, level, sentence, bucket) in
+        [("old", "fail", "AKIA…MPLE expired at 2020-", "skip"), ("new", "ok", "AKIA…MPLE, until 2120-", "ok")]
+    {
+        let mut command = doctor(&home, &["s3://pictures"]);
+        command.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", format!("{}/{path}", keys.url));
+        let found = examine(command.envs([("AWS_ENDPOINT_URL", &*store.url), ("AWS_REGION", "us-east-1")]))?;
+        found.is("credentials", level, sentence)?;
+        found.is("bucket", bucket, "")?;
+    }
+    Ok(())
 }
 
 fn clock() -> Result<(), Failed> {
@@ -168,7 +193,15 @@ fn strangers() -> Result<(), Failed> {
             0,
             |request| if request.contains("notification") { error(501, "NotImplemented") } else { well(request) },
         )?;
-    found.look(&home)?.is("events", "skip", "does not say whom it tells")
+    found.look(&home)?.is("events", "skip", "does not say whom it tells")?;
+    // What is none of these is told in the store's words.
+    for (store, check, sentence) in [
+        (Store::start(0, |request| odd(request.contains("notification"), request))?, "events", "is not known: "),
+        (Store::start(0, |request| odd(request.starts_with("HEAD"), request))?, "objects", "could not be looked at: "),
+    ] {
+        store.look(&home)?.is(check, "warn", sentence)?;
+    }
+    Ok(())
 }
 
 /// Nobody listens, and somebody listens and says nothing: to S3, to SQS and to CQL at once.
@@ -177,7 +210,7 @@ fn away() -> Result<(), Failed> {
     let silent = TcpListener::bind("127.0.0.1:0")?;
     let port = silent.local_addr()?.port();
     let nobody = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-    for port in [port, nobody] {
+    for (port, why) in [(port, "no answer within 15 s"), (nobody, "")] {
         let mut command =
             doctor(&home, &["s3://pictures", "--queue", "pictures", "--cassandra", &format!("127.0.0.1:{port}")]);
         command.env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{port}")).env("AWS_REGION", "us-east-1");
@@ -189,6 +222,10 @@ fn away() -> Result<(), Failed> {
             .collect();
         for check in ["bucket", "queue", "database"] {
             assert!(failed.iter().any(|failed| failed == check), "{check} in {:?}", found.findings);
+        }
+        // By the doctor's own clock, not when some client has had enough.
+        for check in ["bucket", "queue"] {
+            found.is(check, "fail", why)?;
         }
         found.is("model", "ok", "digits/2")?;
     }

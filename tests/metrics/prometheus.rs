@@ -13,6 +13,7 @@ use super::watched::{Watched, ask, exposition};
 use crate::cli::spotter;
 use crate::cloud::{Cloud, sample};
 use crate::serve::Served;
+use crate::worker::site::{Site, until};
 
 const PAGE_TOKEN: &str = "s3cret-s3cret-s3cret";
 
@@ -149,6 +150,44 @@ pub async fn worker() -> Result<(), Failed> {
     assert!(!ask(&watched.metrics, named)?.starts_with("HTTP/1.1 200"));
     // Lines for CloudWatch are for a function only.
     assert!(!format!("{}{}", watched.printed("stdout")?, watched.printed("stderr")?).contains("_aws"));
+    Ok(())
+}
+
+/// Of each message that came from a queue, as the worker itself says it in the end.
+pub async fn messages(endpoint: &'static str) -> Result<(), Failed> {
+    let site = Site::new(endpoint, 1, 2).await?;
+    site.send("no event").await?;
+    let keys = site.upload(3).await?;
+    let mut worker = site.start(&["--metrics", "127.0.0.1:0"])?;
+    let line = worker.prints()?;
+    let url = line.strip_prefix("metrics").ok_or(format!("{line:?} is not where its metrics are"))?;
+    let host = url.trim().trim_start_matches("http://").split('/').next().unwrap_or_default().to_owned();
+    site.all_recorded(&site.embedded()?, &keys).await?;
+    until("the bad message is not in the dead-letter queue alone", async || {
+        Ok(site.messages(&site.url).await? == 0 && site.messages(&site.dead_letters).await? == 1)
+    })
+    .await?;
+    let (answer, [received, done, failed, undeleted, given_back]) = loop {
+        let answer = ask(&host, "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+        let families = parse(exposition(&answer)?)?;
+        as_defined(&families, Teller::Worker, &[]);
+        let of = |name: &str, labels: &[(&str, &str)]| family(&families, name).value(&format!("{name}_total"), labels);
+        let [done, failed, undeleted, given_back] = ["done", "failed", "undeleted", "given_back"]
+            .map(|what| of("spotter_messages_settled", &[("spotter_settled", what)]));
+        let received = of("messaging_client_consumed_messages", &[]);
+        // What was deleted a moment ago is counted in a moment.
+        if received == done + failed + undeleted + given_back {
+            break (answer, [received, done, failed, undeleted, given_back]);
+        }
+    };
+    // The bucket announced itself; and the bad one came as often as the queue allows.
+    assert!(done >= 4.0, "{answer}");
+    assert_eq!((failed, undeleted, given_back), (2.0, 0.0, 0.0), "{answer}");
+    worker.signal("-TERM")?;
+    let (code, stdout, stderr) = worker.end()?;
+    assert_eq!(code, Some(0), "{stderr}");
+    let counted = format!("{received} messages received: {done} done, {failed} left to come again");
+    assert!(stdout.lines().last().is_some_and(|last| last.starts_with(&counted)), "{counted}: {stdout}");
     Ok(())
 }
 

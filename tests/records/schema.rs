@@ -1,4 +1,4 @@
-//! `spotter schema`: what it prints, makes, migrates and refuses, and the roles that come with it.
+//! `spotter schema`: what it prints, makes and refuses, and the roles that come with it.
 
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
@@ -30,14 +30,13 @@ pub(super) fn trials() -> Vec<Trial> {
         needs("records::schema::four_processes_at_once_make_one_schema", node(), |node| {
             on_runtime(at_once(node.get()?))
         }),
-        needs("records::schema::version_1_is_migrated_with_its_rows", node(), |node| on_runtime(migrated(node.get()?))),
         needs("records::schema::a_person_is_asked_before_a_purge", node(), |node| on_runtime(asked(node.get()?))),
         needs("records::schema::what_is_written_under_a_ttl_expires", node(), |node| on_runtime(expires(node.get()?))),
         needs("records::schema::the_roles_can_do_what_they_need", secure_node(), |node| on_runtime(roles(node.get()?))),
     ]
 }
 
-fn spotter(node: &str, keyspace: &str, arguments: &[&str]) -> Command {
+pub(super) fn spotter(node: &str, keyspace: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_spotter"));
     command.args(arguments).env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     if !node.is_empty() {
@@ -51,17 +50,17 @@ fn text(bytes: &[u8]) -> String {
 }
 
 /// What it said, if it ended well.
-fn said(output: &Output) -> Result<String, Failed> {
+pub(super) fn said(output: &Output) -> Result<String, Failed> {
     let said = text(&output.stderr);
     if output.status.success() { Ok(said) } else { Err(format!("{}: {said}", output.status).into()) }
 }
 
-fn fresh_keyspace() -> String {
+pub(super) fn fresh_keyspace() -> String {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     format!("schema_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed))
 }
 
-async fn session(node: &str) -> Result<Session, Failed> {
+pub(super) async fn session(node: &str) -> Result<Session, Failed> {
     Ok(SessionBuilder::new().known_node(node).build().await?)
 }
 
@@ -173,7 +172,7 @@ async fn expires(node: &str) -> Result<(), Failed> {
 }
 
 /// Feeds a text to Cassandra as cqlsh would.
-async fn feed(session: &Session, cql: &str) -> Result<(), Failed> {
+pub(super) async fn feed(session: &Session, cql: &str) -> Result<(), Failed> {
     let code: Vec<&str> = cql.lines().map(|line| line.split("--").next().unwrap_or_default()).collect();
     for statement in code.join("\n").split(';').map(str::trim).filter(|statement| !statement.is_empty()) {
         session.query_unpaged(statement, ()).await.map_err(|error| format!("{statement}: {error}"))?;
@@ -230,36 +229,6 @@ async fn at_once(node: &str) -> Result<(), Failed> {
             .await?;
         session.query_unpaged(format!("DROP KEYSPACE {keyspace}"), ()).await?;
     }
-    Ok(())
-}
-
-async fn migrated(node: &str) -> Result<(), Failed> {
-    let keyspace = fresh_keyspace();
-    let session = session(node).await?;
-    let version_1 = include_str!("../cassandra/schema-1.cql")
-        .replace("{keyspace}", &keyspace)
-        .replace("{replication}", "{'class': 'SimpleStrategy', 'replication_factor': 1}");
-    feed(&session, &version_1).await?;
-    let row = "INSERT INTO {keyspace}.layout (one, slot_hours, shards, schema_version) VALUES ('layout', 1, 2, 1)";
-    feed(&session, &row.replace("{keyspace}", &keyspace)).await?;
-
-    // What was deployed before the schema was migrated goes on.
-    let config = CassandraConfig { nodes: vec![node.into()], keyspace: keyspace.clone(), ..Default::default() };
-    round_trip(&config).await?;
-    let children: Vec<_> =
-        (0..4).map(|_| spotter(node, &keyspace, &["schema", "apply"]).spawn()).collect::<Result<_, _>>()?;
-    let mut changes = Vec::new();
-    for child in children {
-        changes.push(said(&child.wait_with_output()?)?);
-    }
-    assert!(changes.contains(&"migrated schema 1 → 2\n".to_owned()), "{changes:?}");
-    assert!(said(&spotter(node, &keyspace, &["schema", "apply"]).output()?)?.ends_with("nothing to change\n"));
-
-    let cql = format!("SELECT slot_hours, shards, schema_version, served FROM {keyspace}.layout");
-    let layout = session.query_unpaged(cql, ()).await?.into_rows_result()?;
-    assert_eq!(layout.single_row::<(i32, i32, i32, Option<String>)>()?, (1, 2, 2, None));
-    round_trip(&config).await?;
-    session.query_unpaged(format!("DROP KEYSPACE {keyspace}"), ()).await?;
     Ok(())
 }
 

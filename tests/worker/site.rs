@@ -125,13 +125,8 @@ impl Site {
         let mut child =
             self.worker(&self.name).args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         // Its first line says that it is at the queue. What comes after it is left to be read.
-        let (stderr, mut introduction) = (child.stderr.as_mut().ok_or("stderr")?, Vec::new());
-        while introduction.last() != Some(&b'\n') {
-            let mut byte = [0];
-            stderr.read_exact(&mut byte)?;
-            introduction.extend(byte);
-        }
-        Ok(Worker { child: Some(child), introduction: String::from_utf8_lossy(&introduction).into_owned() })
+        let introduction = line(child.stderr.as_mut().ok_or("stderr")?)?;
+        Ok(Worker { child: Some(child), introduction })
     }
 
     pub async fn all_recorded(&self, records: &dyn Records, keys: &[String]) -> Result<(), Failed> {
@@ -151,7 +146,23 @@ pub struct Worker {
     pub introduction: String,
 }
 
+/// No byte more: what comes after it is somebody else's.
+fn line(from: &mut impl Read) -> Result<String, Failed> {
+    let mut line = Vec::new();
+    while line.last() != Some(&b'\n') {
+        let mut byte = [0];
+        from.read_exact(&mut byte)?;
+        line.extend(byte);
+    }
+    Ok(String::from_utf8_lossy(&line).into_owned())
+}
+
 impl Worker {
+    /// The next line of standard output.
+    pub fn prints(&mut self) -> Result<String, Failed> {
+        line(self.child.as_mut().and_then(|child| child.stdout.as_mut()).ok_or("it has ended")?)
+    }
+
     pub fn signal(&self, signal: &str) -> Result<(), Failed> {
         let id = self.child.as_ref().ok_or("it has ended")?.id().to_string();
         if Command::new("kill").args([signal, &id]).status()?.success() { Ok(()) } else { Err("kill failed".into()) }

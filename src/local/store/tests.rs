@@ -77,7 +77,7 @@ fn another_layout_is_refused() {
     store.connection().pragma_update(None, "user_version", 99).unwrap();
     drop(store);
     let error = Store::open(dir.path()).err().unwrap().to_string();
-    assert!(error.contains("layout 99"), "{error}");
+    assert!(error.contains("layout 99") && error.contains("use that version"), "{error}");
 }
 
 #[test]
