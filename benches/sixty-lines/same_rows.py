@@ -71,7 +71,7 @@ def handle(record: dict) -> None:
     (status, reason, why), label, confidence, top, width, height, seen = classify(body)
     at = datetime.fromisoformat(record["eventTime"].replace("Z", "+00:00"))
     row = (bucket, key, seq, at, etag, MODEL, status, reason, why, label, confidence, top, width, height, len(body),
-           answer["ContentType"], etag, seen)
+           answer.get("ContentType", ""), etag, seen)
     slot = at.astimezone(timezone.utc).replace(hour=0, minute=0, second=0, microsecond=0)
     place = (slot, 0, hashlib.sha256(f"{bucket}\0{key}".encode()).digest()[:16])
     logs = [session.execute_async(by_time, (*row, *place)),
