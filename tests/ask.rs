@@ -2,8 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Output, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
 use libtest_mimic::{Failed, Trial};
@@ -206,26 +205,12 @@ fn stats() -> Result<(), Failed> {
     Ok(())
 }
 
-/// The lines of a child as they come.
-fn lines(child: &mut Child) -> Result<Receiver<String>, Failed> {
-    let out = BufReader::new(child.stdout.take().ok_or("stdout")?);
-    let (sender, receiver) = channel();
-    std::thread::spawn(move || {
-        for line in out.lines().map_while(Result::ok) {
-            if sender.send(line).is_err() {
-                break;
-            }
-        }
-    });
-    Ok(receiver)
-}
-
 fn watch() -> Result<(), Failed> {
     let home = home()?;
     let mut watch = spotter(&home);
     watch.args(["watch", "--every", "100ms", "-n", "2", "--json"]).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = watch.spawn()?;
-    let lines = lines(&mut child)?;
+    let lines = harness::lines(&mut child)?;
     let next = || -> Result<(String, String), Failed> {
         let line: Value = serde_json::from_str(&lines.recv_timeout(Duration::from_secs(60))?)?;
         let text = |name: &str| line[name].as_str().unwrap_or_default().to_owned();

@@ -1,7 +1,9 @@
 //! What the integration tests share: skips that are seen, and the parts that they run against.
 
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process::{Child, ExitCode};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -47,6 +49,14 @@ where
 /// Far enough for a slow machine; what hangs still ends.
 pub fn deadline() -> Instant {
     Instant::now() + Duration::from_secs(60)
+}
+
+/// The lines of a child as they come.
+pub fn lines(child: &mut Child) -> Result<Receiver<String>, Failed> {
+    let lines = BufReader::new(child.stdout.take().ok_or("no output")?).lines();
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
+    Ok(receiver)
 }
 
 /// The repository's root.

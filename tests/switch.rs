@@ -2,10 +2,10 @@
 //! switched back. No answer is of neither model, and nothing is lost.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -358,15 +358,13 @@ async fn command() -> Result<(), Failed> {
 }
 
 /// A running `watch` and what it prints, which ends with the trial.
-struct Watch(Child, mpsc::Receiver<String>);
+struct Watch(Child, Receiver<String>);
 
 impl Watch {
     fn start(scene: &Scene, more: &[&str]) -> Result<Watch, Failed> {
         let mut command = scene.command(&[&["watch", "--json", "--every", "100ms"], more].concat());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
-        let lines = BufReader::new(child.stdout.take().ok_or("no output")?).lines();
-        let (printed, prints) = mpsc::channel();
-        std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| printed.send(line)));
+        let prints = harness::lines(&mut child)?;
         Ok(Watch(child, prints))
     }
 

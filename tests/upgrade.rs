@@ -7,7 +7,6 @@ mod middle;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
 
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
@@ -20,8 +19,9 @@ use tempfile::TempDir;
 
 use crate::cli::spotter;
 use crate::cloud::sample;
-use crate::harness::{self, on_runtime, root};
+use crate::harness::{on_runtime, root};
 use crate::serve::{self, Served};
+use crate::worker::site::until;
 
 /// What one version left.
 struct Former {
@@ -167,11 +167,10 @@ async fn goes_on(former: &Former) -> Result<(), Failed> {
     // What was queued when it was killed: an upload, and a delete.
     let queued = ask(&home, &["get", "s3://pictures/queued.webp", "--wait", "60s"])?;
     assert_eq!(queued[0]["label"], "3", "{queued:?}");
-    let end = harness::deadline();
-    while ask(&home, &["get", "s3://pictures/overwritten.png", "--history"])?[0]["status"] != "deleted" {
-        assert!(std::time::Instant::now() < end, "the queued delete is not recorded");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    until("the queued delete is not recorded", async || {
+        Ok(ask(&home, &["get", "s3://pictures/overwritten.png", "--history"])?[0]["status"] == "deleted")
+    })
+    .await?;
 
     // Objects, their versions, and an upload in parts that is half done.
     let got = s3.get_object().bucket("pictures").key("8.bmp").send().await?.body.collect().await?.to_vec();
@@ -191,10 +190,10 @@ async fn goes_on(former: &Former) -> Result<(), Failed> {
     s3.put_object().bucket("pictures").key("8.bmp").body(body).send().await?;
     let parts = ask(&home, &["get", "s3://pictures/parts.png", "--wait", "60s"])?;
     assert_eq!(parts[0]["label"], "2");
-    while ask(&home, &["get", "s3://pictures/8.bmp", "--history"])?[0]["label"] != "4" {
-        assert!(std::time::Instant::now() < end, "the new upload is not on top");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    until("the new upload is not on top", async || {
+        Ok(ask(&home, &["get", "s3://pictures/8.bmp", "--history"])?[0]["label"] == "4")
+    })
+    .await?;
     ask(&home, &["correct", "s3://pictures/a b+c/一.png", "7"])?;
     let corrected = former.corrected.map(|label| ("8.bmp", label));
     let corrected: Vec<_> = corrected.into_iter().chain([("a b+c/一.png", "7")]).collect();
@@ -202,10 +201,7 @@ async fn goes_on(former: &Former) -> Result<(), Failed> {
     ask(&home, &["stats"])?;
 
     let store = Connection::open(data.join("objects/objects.sqlite"))?;
-    while !column(&store, "SELECT body FROM outbox")?.is_empty() {
-        assert!(std::time::Instant::now() < end, "the queue is not empty");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    until("the queue is not empty", async || Ok(column(&store, "SELECT body FROM outbox")?.is_empty())).await?;
     served.stop()?;
     assert!(records(&file)?.is_superset(&before), "a record is gone or changed");
     assert_eq!(shape(&file)?, todays()?);

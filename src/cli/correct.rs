@@ -5,7 +5,7 @@ use std::time::Instant;
 use clap::Args;
 
 use super::failure::Failure;
-use super::home::{self, Asked};
+use super::home;
 use super::object_url::ObjectUrl;
 use super::output::{FormatArgs, Printer};
 use crate::ask;
@@ -46,7 +46,7 @@ impl Correct {
         let mut printer = Printer::new(self.format.chosen())?;
         if self.undo {
             // What holds again: the model's answer.
-            let model = home::asked(settings, &*records).await?.id();
+            let model = home::asked(settings, &*records).await?.id;
             let (answer, latest) = records::get_with_latest(&*records, bucket, key, &model).await?;
             printer.answer(&answer.or(latest.standing).unwrap_or(correction), None)?;
         } else {
@@ -60,13 +60,10 @@ impl Correct {
         if self.any_label && !label.trim().is_empty() {
             return Ok(());
         }
-        let manifest = match home::asked(settings, records).await? {
-            Asked::Model(manifest) => manifest,
-            Asked::Id(id) => {
-                return Err(Failure::Usage(format!(
-                    "the labels of {id} are not known here: name its folder, or --any-label"
-                )));
-            }
+        let asked = home::asked(settings, records).await?;
+        let Some(manifest) = asked.manifest else {
+            let known = "name its folder, or --any-label";
+            return Err(Failure::Usage(format!("the labels of {} are not known here: {known}", asked.id)));
         };
         if manifest.labels.iter().any(|known| known == label) {
             return Ok(());

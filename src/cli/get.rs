@@ -46,7 +46,7 @@ impl Get {
         if self.purge {
             return self.purge(&*records).await;
         }
-        let model = home::asked(settings, &*records).await?.id();
+        let model = home::asked(settings, &*records).await?.id;
         let deadline = Instant::now() + self.wait.unwrap_or_default();
         let mut found = self.look(&*records, &model).await?;
         while found.is_empty() && Instant::now() < deadline {

@@ -69,39 +69,35 @@ async fn bucket(settings: &Settings) -> Arc<dyn Objects> {
 }
 
 /// Whose records are asked for.
-pub(super) enum Asked {
-    /// Its records tell all that is known of it.
-    Id(String),
-    Model(Box<Manifest>),
+pub(super) struct Asked {
+    pub(super) id: String,
+    /// Of the model in use; of another one its records tell all that is known.
+    pub(super) manifest: Option<Manifest>,
+    /// The model in use, where nobody named one: another one may be served, and which one may change.
+    pub(super) unless_served: Option<String>,
 }
 
 impl Asked {
-    pub(super) fn id(&self) -> String {
-        match self {
-            Asked::Id(id) => id.clone(),
-            Asked::Model(manifest) => manifest.id(),
-        }
+    pub(super) fn named(id: impl Into<String>) -> Self {
+        Self { id: id.into(), manifest: None, unless_served: None }
     }
 }
 
-/// What the model says of itself that this process would run.
-pub(super) async fn in_use(settings: &Settings) -> Result<Manifest, Failure> {
-    Ok(settings.model.manifest(bucket(settings), &settings.temp).await?)
-}
-
-/// Whose records are asked for: those of a model that is named by its id or on the command line, of the one that is
-/// served, or of the one in use.
+/// Those of a model that is named by its id or on the command line, of the one that is served, or of the one in use.
 pub(super) async fn asked(settings: &Settings, records: &dyn Records) -> Result<Asked, Failure> {
     if let ModelSource::Folder(folder) = &settings.model
         && !folder.exists()
     {
         let name = folder.display().to_string();
-        return if is_model_id(&name) { Ok(Asked::Id(name)) } else { Err(no_model(&name)) };
+        return if is_model_id(&name) { Ok(Asked::named(name)) } else { Err(no_model(&name)) };
     }
-    let in_use = in_use(settings).await?;
-    let id = in_use.id();
-    let asked = if settings.model_is_asked_for { id.clone() } else { ask::served(records, &id).await? };
-    Ok(if asked == id { Asked::Model(Box::new(in_use)) } else { Asked::Id(asked) })
+    let in_use = settings.model.manifest(bucket(settings), &settings.temp).await?;
+    let own = in_use.id();
+    if settings.model_is_asked_for {
+        return Ok(Asked { id: own, manifest: Some(in_use), unless_served: None });
+    }
+    let id = ask::served(records, &own).await?;
+    Ok(Asked { manifest: Some(in_use).filter(|_| id == own), id, unless_served: Some(own) })
 }
 
 fn no_model(name: &str) -> Failure {

@@ -10,8 +10,8 @@ use crate::config::{PROGRAM, Settings};
 use crate::records::Records;
 
 /// Without MODEL it says which one is shown. `get`, `list`, `stats`, `export`, `correct` and the page follow with their next
-/// question, `watch` when it is started anew. Nothing of the records changes: what classifies is named by --model or
-/// SPOTTER_MODEL, as before.
+/// question, `watch` by itself. Nothing of the records changes: what classifies is named by --model or SPOTTER_MODEL, as
+/// before.
 #[derive(Debug, Args)]
 pub(super) struct Switch {
     /// As name/version; it must have records

@@ -41,22 +41,33 @@ pub(super) struct QuestionArgs {
 }
 
 impl QuestionArgs {
-    /// This process's own model, where nobody named one: its answers are shown unless another one is served, which may
-    /// change meanwhile.
-    pub(super) async fn unnamed(&self, settings: &Settings) -> Result<Option<String>, Failure> {
-        let by_id = matches!(&settings.model, ModelSource::Folder(folder) if !folder.exists());
-        if self.deleted || settings.model_is_asked_for || by_id {
-            return Ok(None);
-        }
-        Ok(Some(home::in_use(settings).await?.id()))
-    }
-
     pub(super) async fn question(
         self,
         period: PeriodArgs,
         settings: &Settings,
         records: &dyn Records,
     ) -> Result<Question, Failure> {
+        let asked = self.asked(settings, records).await?;
+        self.about(asked.id, period)
+    }
+
+    /// Whose sightings are asked for.
+    ///
+    /// # Errors
+    /// A label that the model does not know.
+    pub(super) async fn asked(&self, settings: &Settings, records: &dyn Records) -> Result<Asked, Failure> {
+        // Deletes are no model's.
+        if self.deleted {
+            return Ok(Asked::named(""));
+        }
+        let asked = model_or_human(settings, records).await?;
+        if let (Some(label), Some(manifest)) = (&self.label, &asked.manifest) {
+            check_label(label, manifest)?;
+        }
+        Ok(asked)
+    }
+
+    pub(super) fn about(self, model: String, period: PeriodArgs) -> Result<Question, Failure> {
         let (bucket, place_prefix) = match self.place {
             Some(PrefixUrl { bucket, prefix }) => (Some(bucket), Some(prefix).filter(|prefix| !prefix.is_empty())),
             None => (None, None),
@@ -67,9 +78,6 @@ impl QuestionArgs {
             }
             (place, flag) => place.or(flag),
         };
-        // Deletes are no model's.
-        let model =
-            if self.deleted { String::new() } else { model_or_human(self.label.as_deref(), settings, records).await? };
         Ok(Question {
             model,
             label: self.label,
@@ -108,19 +116,12 @@ pub(super) fn whose(model: &str) -> String {
     }
 }
 
-/// Whose sightings are asked for; `human` are people's corrections.
-async fn model_or_human(label: Option<&str>, settings: &Settings, records: &dyn Records) -> Result<String, Failure> {
-    if let ModelSource::Folder(folder) = &settings.model
-        && folder == Path::new(HUMAN)
-        && !folder.exists()
-    {
-        return Ok(HUMAN.to_owned());
+/// `human` are people's corrections.
+async fn model_or_human(settings: &Settings, records: &dyn Records) -> Result<Asked, Failure> {
+    match &settings.model {
+        ModelSource::Folder(folder) if folder == Path::new(HUMAN) && !folder.exists() => Ok(Asked::named(HUMAN)),
+        _ => home::asked(settings, records).await,
     }
-    let asked = home::asked(settings, records).await?;
-    if let (Some(label), Asked::Model(manifest)) = (label, &asked) {
-        check_label(label, manifest)?;
-    }
-    Ok(asked.id())
 }
 
 /// A typo would only find nothing.

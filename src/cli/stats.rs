@@ -46,7 +46,7 @@ struct Figure {
 impl Stats {
     pub(super) async fn run(self, settings: &Settings) -> Result<(), Failure> {
         let records = home::records_to_ask(settings)?;
-        let model = home::asked(settings, &*records).await?.id();
+        let model = home::asked(settings, &*records).await?.id;
         let PeriodArgs { since, until } = self.period;
         let stats = ask::stats(&*records, &model, since, until, self.by.unwrap_or(By::Day)).await?;
         match self.format.chosen() {

@@ -8,7 +8,7 @@ use futures_util::{StreamExt, TryStreamExt};
 use sha2::{Digest, Sha256};
 
 use super::failure::Failure;
-use super::home;
+use super::home::{self, Asked};
 use super::output::{FormatArgs, Printer, note, stdout_closed};
 use super::question::{self, QuestionArgs};
 use super::signals::Signals;
@@ -42,8 +42,8 @@ pub(super) struct Watch {
 impl Watch {
     pub(super) async fn run(self, settings: &Settings) -> Result<(), Failure> {
         let records = home::records_to_ask(settings)?;
-        let own = self.question.unnamed(settings).await?;
-        let mut question = self.question.question(PeriodArgs { since: None, until: None }, settings, &*records).await?;
+        let Asked { id, unless_served, .. } = self.question.asked(settings, &*records).await?;
+        let mut question = self.question.about(id, PeriodArgs { since: None, until: None })?;
         let mut printer = Printer::new(self.format.chosen())?;
         let mut signals = Signals::new()?;
         let mut known = Known::default();
@@ -58,7 +58,7 @@ impl Watch {
             let mut away = false;
             loop {
                 tokio::time::sleep(self.every).await;
-                match fresh(&*records, &mut question, own.as_deref(), self.limit, &mut known).await {
+                match fresh(&*records, &mut question, unless_served.as_deref(), self.limit, &mut known).await {
                     Ok(fresh) => {
                         away = false;
                         print(&mut printer, fresh)?;
@@ -107,11 +107,11 @@ async fn first(
 async fn fresh(
     records: &dyn Records,
     question: &mut Question,
-    own: Option<&str>,
+    unless_served: Option<&str>,
     limit: usize,
     known: &mut Known,
 ) -> Result<Vec<Record>, RecordsError> {
-    if let Some(own) = own {
+    if let Some(own) = unless_served {
         let model = ask::served(records, own).await?;
         if model != question.model {
             let (switched, mut anew) = (Question { model, ..question.clone() }, Known::default());
