@@ -90,6 +90,7 @@ impl Pipeline {
 
     /// What happens once a record is written.
     pub fn followed_by(self, after: After) -> Pipeline {
+        after.warn_of_unknown_labels(self.model.manifest());
         Pipeline { after, ..self }
     }
 

@@ -34,6 +34,7 @@ pub fn trials() -> Vec<Trial> {
         Trial::test("notify::who_never_answers_does_not_hold_up_the_answer", || on_runtime(silence())),
         Trial::test("notify::one_that_fails_does_not_keep_it_from_the_others", || on_runtime(one_of_two())),
         Trial::test("notify::only_some_are_told", || on_runtime(only())),
+        Trial::test("notify::a_label_that_the_model_does_not_have_is_said", || on_runtime(unknown_label())),
         Trial::test("notify::https_needs_a_certificate_that_is_trusted", || on_runtime(https())),
         Trial::test("notify::an_entry_that_eventbridge_did_not_take_comes_again", || on_runtime(failed_entry())),
         Trial::test("notify::a_store_without_tags_is_no_failure", || on_runtime(no_tags())),
@@ -217,6 +218,18 @@ async fn only() -> Result<(), Failed> {
         told.push(format!("{} {}", body["key"].as_str().unwrap_or("?"), body["status"].as_str().unwrap_or("?")));
     }
     assert_eq!(told, ["8.bmp classified", "notes.png rejected", "1.png deleted"]);
+    Ok(())
+}
+
+async fn unknown_label() -> Result<(), Failed> {
+    let (cloud, receiver) = (Cloud::start().await?, Receiver::http(ok())?);
+    let url = format!("http://{}/", receiver.address);
+    let (code, said) =
+        invoke(&cloud, &[("SPOTTER_NOTIFY", &url), ("SPOTTER_NOTIFY_ONLY", "label:8,label:acht")]).await?;
+    assert_eq!((code, receiver.received().len()), (Some(0), 1), "{said}");
+    let warnings: Vec<&str> =
+        said.lines().filter(|line| line.contains("a label that the model does not have")).collect();
+    assert!(matches!(warnings[..], [one] if one.contains("acht") && one.contains(MODEL)), "{said}");
     Ok(())
 }
 

@@ -87,6 +87,10 @@ impl Notifier {
         self
     }
 
+    pub fn only(&self) -> &Only {
+        &self.only
+    }
+
     /// Tells every receiver at once, if the record is one of those to tell.
     ///
     /// # Errors

@@ -154,6 +154,14 @@ impl Only {
         };
         self.0.is_empty() || self.0.iter().any(matches)
     }
+
+    /// Those of its labels that are none of a model's.
+    pub fn unknown<'a>(&'a self, labels: &'a [String]) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter_map(move |word| match word {
+            Word::Label(label) if !labels.contains(label) => Some(label.as_str()),
+            _ => None,
+        })
+    }
 }
 
 impl FromStr for Only {

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use crate::classifier::Manifest;
 use crate::notify::Notifier;
 use crate::objects::{MOST_TAGS, Objects, Pinned, Tag, TagError, Tagged, tag_value};
 use crate::record::{Record, Status};
@@ -27,6 +28,18 @@ impl After {
     /// Whether others are told.
     pub(super) fn tells(&self) -> bool {
         self.notifier.is_some()
+    }
+
+    /// A typo would tell nobody of anything.
+    pub(super) fn warn_of_unknown_labels(&self, manifest: &Manifest) {
+        let only = self.notifier.iter().map(Notifier::only);
+        for label in only.flat_map(|only| only.unknown(&manifest.labels)) {
+            tracing::warn!(
+                label,
+                model = manifest.id(),
+                "others are to be told of a label that the model does not have"
+            );
+        }
     }
 
     /// Whether anything follows a record.
