@@ -8,6 +8,9 @@ use time::OffsetDateTime;
 use super::super::Checksums;
 use crate::event;
 
+/// What S3 answers where the upload did not say it.
+pub(super) const UNKNOWN_CONTENT: &str = "binary/octet-stream";
+
 /// The attributes in an input: several operations have the same fields, and no type in common.
 macro_rules! attributes {
     ($input:ident, $checksums:expr) => {
@@ -67,7 +70,7 @@ macro_rules! described {
             content_length: Some($extent.length()),
             content_range: $extent.content_range,
             parts_count: $extent.parts_count,
-            content_type: attributes.content_type,
+            content_type: Some(attributes.content_type.unwrap_or_else(|| values::UNKNOWN_CONTENT.to_owned())),
             cache_control: attributes.cache_control,
             content_disposition: attributes.content_disposition,
             content_encoding: attributes.content_encoding,
