@@ -212,7 +212,7 @@ function plot(uPlot, id, series, data, scales, xAxis) {
       {
         width: Math.max(160, box.clientWidth),
         height: HEIGHT,
-        padding: [8, 24, 0, 0],
+        padding: [8, 30, 0, 0],
         legend: { show: false },
         cursor: { show: false },
         scales,
