@@ -14,7 +14,7 @@ use crate::telemetry::DEFAULT_LEVELS;
 type Row = (&'static str, String, &'static str, &'static str);
 
 const ALL: &str = "all";
-const LOOKS: &str = "function, `serve`, `worker`, `backfill`";
+const LOOKS: &str = "function, `serve`, `worker`, `backfill`, `invoke`";
 const ASKS: &str = "all that has records";
 
 fn table() -> Vec<(&'static str, Vec<Row>)> {
