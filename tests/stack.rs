@@ -1,5 +1,6 @@
 //! Compose's stack, SAM and the zip as AWS would get it: from an upload to the row in Cassandra.
 
+mod runbook;
 mod web;
 
 use std::fmt::Write as _;
@@ -316,6 +317,7 @@ fn deployed(stack: Part<Stack>) -> Result<(), Failed> {
             "queue" => {
                 is_recorded(stack, &object, label)?;
                 page_answers(stack, &name, &bucket, file)?;
+                runbook::typed(stack, &name)?;
             }
             _ => {
                 is_recorded_by("digits/9", stack, &object, label)?;
