@@ -20,6 +20,7 @@ mod function_url;
 mod guard;
 mod harness;
 mod hostile;
+mod image;
 mod links;
 mod metrics;
 mod model;
@@ -59,6 +60,7 @@ fn main() -> std::process::ExitCode {
     trials.extend(function_url::trials());
     trials.extend(guard::trials());
     trials.extend(hostile::trials());
+    trials.extend(image::trials());
     trials.extend(links::trials());
     trials.extend(metrics::trials());
     trials.extend(model::trials());

@@ -20,11 +20,17 @@ pub struct Stack {
     pub endpoint: String,
 }
 
+/// An engine that answers.
+pub fn docker() -> Result<(), String> {
+    if runs("docker", &["info"]) { Ok(()) } else { Err("it needs a Docker engine".into()) }
+}
+
 /// The stack with the functions in it. `Err` says what is missing.
 pub fn stack() -> Result<Part<Stack>, String> {
     static STARTED: OnceLock<Result<Stack, String>> = OnceLock::new();
-    if !runs("docker", &["info"]) || !runs("docker", &["compose", "version"]) {
-        return Err("the real stack needs a Docker engine with Compose".into());
+    docker()?;
+    if !runs("docker", &["compose", "version"]) {
+        return Err("the real stack needs Docker's Compose".into());
     }
     let tools: [(&str, &[&str]); 3] = [
         ("aws-sam-cli", &["sam", "--version"]),
