@@ -14,7 +14,7 @@ pub mod localstack;
 mod part;
 pub mod stack;
 
-pub use part::Part;
+pub use part::{Part, output};
 
 /// The trials of every module, run as `cargo test` would.
 pub fn run(trials: Vec<Trial>) -> ExitCode {
@@ -49,6 +49,22 @@ where
 /// Far enough for a slow machine; what hangs still ends.
 pub fn deadline() -> Instant {
     Instant::now() + Duration::from_secs(60)
+}
+
+/// Waits until it holds, or says `what` does not.
+pub async fn until(
+    end: Instant,
+    what: &str,
+    mut holds: impl AsyncFnMut() -> Result<bool, Failed>,
+) -> Result<(), Failed> {
+    let began = Instant::now();
+    while !holds().await? {
+        if Instant::now() > end {
+            return Err(format!("{what}, after {} s", began.elapsed().as_secs()).into());
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Ok(())
 }
 
 /// The lines of a child as they come.

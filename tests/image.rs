@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use crate::architecture::{fail_with, tracked_files};
 use crate::harness::stack::docker;
-use crate::harness::{needs, root};
+use crate::harness::{needs, output, root};
 
 /// What is compiled, and what is embedded.
 const NEEDED: [&str; 7] =
@@ -26,19 +26,14 @@ fn context(tracked: Vec<PathBuf>) -> Result<(), Failed> {
     std::fs::write(&recipe, "FROM scratch\nCOPY . /\n")?;
     let mut build = Command::new("docker");
     build.current_dir(root()).args(["build", "--quiet", "--output"]).arg(&context).arg("--file").arg(&recipe).arg(".");
-    succeeds(&mut build)?;
+    output(&mut build)?;
     // The targets that the manifests name are there, too.
     let metadata = ["metadata", "--no-deps", "--offline", "--locked", "--format-version", "1"];
-    succeeds(Command::new(env!("CARGO")).current_dir(&context).args(metadata))?;
+    output(Command::new(env!("CARGO")).current_dir(&context).args(metadata))?;
     let tracked = tracked.iter().filter_map(|path| path.strip_prefix(root()).ok());
     let needed = tracked.filter(|path| NEEDED.iter().any(|needed| path.starts_with(needed)));
     let left_out = needed.filter(|path| !context.join(path).exists());
     let mut wrong: Vec<String> = left_out.map(|path| format!("{} is left out", path.display())).collect();
     wrong.extend(NOT_NEEDED.iter().filter(|path| context.join(path).exists()).map(|path| format!("{path} is in it")));
     fail_with(wrong)
-}
-
-fn succeeds(command: &mut Command) -> Result<(), Failed> {
-    let output = command.output()?;
-    if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned().into()) }
 }

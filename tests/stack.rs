@@ -25,7 +25,7 @@ use spotter::records::cassandra::{Cassandra, CassandraConfig};
 use self::web::Web;
 use crate::cloud::{BUCKET, Cloud, fixture, sample, samples};
 use crate::harness::stack::{Stack, stack};
-use crate::harness::{Part, needs, on_runtime, root};
+use crate::harness::{Part, deadline, needs, on_runtime, root, until};
 
 const FUNCTION: &str = "Spotter";
 /// A cold start of a function's container on a busy machine is seconds.
@@ -142,13 +142,12 @@ async fn put_to_both(here: &Cloud, there: &Client, key: &str, bytes: &[u8]) -> R
     let modified = async |s3: &Client| -> Result<_, Failed> {
         Ok(s3.head_object().bucket(BUCKET).key(key).send().await?.last_modified().copied())
     };
-    loop {
+    until(deadline(), "two uploads are never of one second", async || {
         here.put(key, bytes).await?;
         there.put_object().bucket(BUCKET).key(key).body(bytes.to_vec().into()).send().await?;
-        if modified(&here.s3).await? == modified(there).await? {
-            return Ok(());
-        }
-    }
+        Ok(modified(&here.s3).await? == modified(there).await?)
+    })
+    .await
 }
 
 /// What the fixtures are about, by their true ETags.

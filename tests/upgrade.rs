@@ -19,9 +19,8 @@ use tempfile::TempDir;
 
 use crate::cli::spotter;
 use crate::cloud::sample;
-use crate::harness::{on_runtime, root};
+use crate::harness::{self, on_runtime, root, until};
 use crate::serve::{self, Served};
-use crate::worker::site::until;
 
 /// What one version left.
 struct Former {
@@ -167,7 +166,8 @@ async fn goes_on(former: &Former) -> Result<(), Failed> {
     // What was queued when it was killed: an upload, and a delete.
     let queued = ask(&home, &["get", "s3://pictures/queued.webp", "--wait", "60s"])?;
     assert_eq!(queued[0]["label"], "3", "{queued:?}");
-    until("the queued delete is not recorded", async || {
+    let end = harness::deadline();
+    until(end, "the queued delete is not recorded", async || {
         Ok(ask(&home, &["get", "s3://pictures/overwritten.png", "--history"])?[0]["status"] == "deleted")
     })
     .await?;
@@ -190,7 +190,7 @@ async fn goes_on(former: &Former) -> Result<(), Failed> {
     s3.put_object().bucket("pictures").key("8.bmp").body(body).send().await?;
     let parts = ask(&home, &["get", "s3://pictures/parts.png", "--wait", "60s"])?;
     assert_eq!(parts[0]["label"], "2");
-    until("the new upload is not on top", async || {
+    until(end, "the new upload is not on top", async || {
         Ok(ask(&home, &["get", "s3://pictures/8.bmp", "--history"])?[0]["label"] == "4")
     })
     .await?;
@@ -201,7 +201,7 @@ async fn goes_on(former: &Former) -> Result<(), Failed> {
     ask(&home, &["stats"])?;
 
     let store = Connection::open(data.join("objects/objects.sqlite"))?;
-    until("the queue is not empty", async || Ok(column(&store, "SELECT body FROM outbox")?.is_empty())).await?;
+    until(end, "the queue is not empty", async || Ok(column(&store, "SELECT body FROM outbox")?.is_empty())).await?;
     served.stop()?;
     assert!(records(&file)?.is_superset(&before), "a record is gone or changed");
     assert_eq!(shape(&file)?, todays()?);

@@ -62,8 +62,8 @@ impl Correct {
         }
         let asked = home::asked(settings, records).await?;
         let Some(manifest) = asked.manifest else {
-            let known = "name its folder, or --any-label";
-            return Err(Failure::Usage(format!("the labels of {} are not known here: {known}", asked.id)));
+            let way_out = "name its folder, or --any-label";
+            return Err(Failure::Usage(format!("the labels of {} are not known here: {way_out}", asked.id)));
         };
         if manifest.labels.iter().any(|known| known == label) {
             return Ok(());

@@ -57,7 +57,7 @@ pub(super) fn folder(name: &str) -> Result<PathBuf, String> {
 }
 
 /// Standard output of a command that must succeed.
-pub(super) fn output(command: &mut Command) -> Result<String, String> {
+pub fn output(command: &mut Command) -> Result<String, String> {
     let name = command.get_program().to_string_lossy().into_owned();
     let output = command.stdin(Stdio::null()).output().map_err(|error| format!("{name} does not run: {error}"))?;
     if !output.status.success() {

@@ -17,6 +17,7 @@ use tempfile::TempDir;
 
 use crate::cli::spotter;
 use crate::cloud::sample;
+use crate::harness;
 
 pub const MODEL: &str = "digits/2";
 const REGION: &str = "us-east-1";
@@ -185,13 +186,7 @@ impl Drop for Worker {
     }
 }
 
-pub async fn until(what: &str, mut holds: impl AsyncFnMut() -> Result<bool, Failed>) -> Result<(), Failed> {
-    let end = Instant::now() + PATIENCE;
-    while !holds().await? {
-        if Instant::now() > end {
-            return Err(format!("{what}, after {} s", PATIENCE.as_secs()).into());
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    Ok(())
+/// As [`harness::until`], with [`PATIENCE`].
+pub async fn until(what: &str, holds: impl AsyncFnMut() -> Result<bool, Failed>) -> Result<(), Failed> {
+    harness::until(Instant::now() + PATIENCE, what, holds).await
 }
