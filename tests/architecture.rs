@@ -85,6 +85,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("clap_complete", &["cli/"]),
     ("csv", &["export/"]),
     ("etcetera", &["cli/"]),
+    ("fearless_simd", &["classifier/"]),
     ("gif", &["decode/"]),
     ("globset", &["filter.rs"]),
     ("hmac", &["notify/webhook.rs"]),

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::io::Cursor;
 
 use tract_onnx::pb::tensor_proto::{DataLocation, DataType};
 use tract_onnx::pb::tensor_shape_proto::dimension::Value as DimensionValue;
 use tract_onnx::pb::type_proto::Value as TypeValue;
 use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
-use tract_onnx::prelude::*;
+
+use super::onnx_proto;
 
 /// Operators that change no value, only how it lies there.
 const PASS_ON: [&str; 7] = ["Cast", "Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"];
@@ -50,9 +50,7 @@ impl Graph {
     /// # Errors
     /// What is no ONNX file; the engine's own words where it cannot be decoded.
     pub fn read(onnx: &[u8]) -> Result<Graph, NoGraph> {
-        let proto = onnx_format()
-            .proto_model_for_read(&mut Cursor::new(onnx))
-            .map_err(|error| NoGraph::NoProtobuf(error.root_cause().to_string()))?;
+        let proto = onnx_proto(onnx).map_err(|error| NoGraph::NoProtobuf(error.root_cause().to_string()))?;
         match &proto.graph {
             Some(graph) if !graph.node.is_empty() => Ok(Graph { proto }),
             _ => Err(NoGraph::Empty),
@@ -152,11 +150,6 @@ pub(super) fn node_name(node: &NodeProto) -> &str {
         Some(output) if node.name.is_empty() => output,
         _ => &node.name,
     }
-}
-
-fn onnx_format() -> tract_onnx::Onnx {
-    // Parsing needs no operators.
-    tract_onnx::Onnx::default()
 }
 
 fn external_file(tensor: &TensorProto) -> Option<&str> {

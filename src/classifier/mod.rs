@@ -1,8 +1,10 @@
-//! The model: the only place that names tract.
+//! The model: the only place that names tract. The embedded network is run by hand (`digits`).
 
 mod caught;
 #[cfg(feature = "cli")]
 mod check;
+mod convolution;
+mod digits;
 mod doubt;
 #[cfg(feature = "cli")]
 mod draft;
@@ -19,11 +21,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::*;
 
 use caught::caught;
 #[cfg(feature = "cli")]
 pub use check::{Checked, Finding, Level, Place, check};
+use digits::{Digits, SIDE};
 pub use doubt::Doubt;
 #[cfg(feature = "cli")]
 pub use draft::{Draft, Preset, folder_for, network_in};
@@ -44,7 +48,12 @@ const MOST_LABELS: usize = 50;
 /// A loaded classifier. Cheap to share; `read` needs no lock.
 pub struct Model {
     manifest: Manifest,
-    runnable: Arc<TypedRunnableModel>,
+    network: Network,
+}
+
+enum Network {
+    Digits(Digits),
+    Any(Arc<TypedRunnableModel>),
 }
 
 /// What the model saw and what it makes of it.
@@ -73,8 +82,14 @@ pub struct Guess {
 impl Model {
     /// The digit reader that is in the binary.
     pub fn embedded() -> Result<Model, ModelError> {
-        // A test compares its hash, so that no start has to.
-        Model::ready(Manifest::embedded()?, EMBEDDED_ONNX, Path::new(EMBEDDED))
+        // Tests compare its hash and its logits, so that no start has to.
+        let manifest = Manifest::embedded()?;
+        let proto = onnx_proto(EMBEDDED_ONNX)
+            .map_err(|error| ModelError::no_onnx(Path::new(EMBEDDED), &format!("{error:#}")))?;
+        let digits = proto.graph.as_ref().and_then(Digits::new);
+        let digits =
+            digits.ok_or_else(|| ModelError::run(&manifest.id(), "not the layers that it is run by".into()))?;
+        Ok(Model { manifest, network: Network::Digits(digits) })
     }
 
     /// A folder with `manifest.toml` and `model.onnx`.
@@ -100,7 +115,7 @@ impl Model {
         let network = onnx_model(onnx).map_err(|error| ModelError::no_onnx(origin, &format!("{error:#}")))?;
         let runnable = runnable(network, manifest.input.shape)
             .map_err(|error| ModelError::shape(origin, &format!("{error:#}")))?;
-        let model = Model { manifest, runnable };
+        let model = Model { manifest, network: Network::Any(runnable) };
         model.check_output(origin)?;
         Ok(model)
     }
@@ -197,21 +212,43 @@ impl Model {
     }
 
     fn run(&self, input: &Tensor) -> TractResult<Vec<f32>> {
-        let (channels, height, width) = (input.channels, input.height, input.width);
-        let tensor = match self.manifest.input.layout {
-            Layout::Nchw => tract_ndarray::Array4::from_shape_vec((1, channels, height, width), input.values.clone())?,
-            Layout::Nhwc => tract_ndarray::Array4::from_shape_fn((1, height, width, channels), |(_, y, x, channel)| {
-                input.values[(channel * height + y) * width + x]
-            }),
+        let values = match &self.network {
+            Network::Digits(digits) => digits.logits(picture(input)?),
+            Network::Any(runnable) => outputs(runnable, tensor(input, self.manifest.input.layout)?)?,
         };
-        let outputs = caught(|| self.runnable.run(tvec!(tensor.into_tensor().into())))?;
-        let output = outputs.first().ok_or_else(|| TractError::msg("the network has no output"))?;
-        let values: Vec<f32> = output.to_plain_array_view::<f32>()?.iter().copied().collect();
         if values.iter().all(|value| value.is_finite()) {
             return Ok(values);
         }
         Err(TractError::msg("the network's output is not finite: its weights or its input overflow"))
     }
+}
+
+/// What the embedded network takes.
+fn picture(input: &Tensor) -> TractResult<&[f32; SIDE * SIDE]> {
+    match input.values.as_array() {
+        Some(picture) if input.channels == 1 => Ok(picture),
+        _ => {
+            let shape = [input.channels, input.height, input.width];
+            Err(TractError::msg(format!("its input is [1, {SIDE}, {SIDE}], not {shape:?}")))
+        }
+    }
+}
+
+fn tensor(input: &Tensor, layout: Layout) -> TractResult<TValue> {
+    let (channels, height, width) = (input.channels, input.height, input.width);
+    let tensor = match layout {
+        Layout::Nchw => tract_ndarray::Array4::from_shape_vec((1, channels, height, width), input.values.clone())?,
+        Layout::Nhwc => tract_ndarray::Array4::from_shape_fn((1, height, width, channels), |(_, y, x, channel)| {
+            input.values[(channel * height + y) * width + x]
+        }),
+    };
+    Ok(tensor.into_tvalue())
+}
+
+fn outputs(runnable: &Arc<TypedRunnableModel>, input: TValue) -> TractResult<Vec<f32>> {
+    let outputs = caught(|| runnable.run(tvec!(input)))?;
+    let output = outputs.first().ok_or_else(|| TractError::msg("the network has no output"))?;
+    Ok(output.to_plain_array_view::<f32>()?.iter().copied().collect())
 }
 
 fn runnable(mut network: InferenceModel, shape: [usize; 4]) -> TractResult<Arc<TypedRunnableModel>> {
@@ -222,6 +259,11 @@ fn runnable(mut network: InferenceModel, shape: [usize; 4]) -> TractResult<Arc<T
         network.set_input_fact(0, f32::fact(shape).into())?;
         network.into_optimized()?.into_runnable()
     })
+}
+
+fn onnx_proto(bytes: &[u8]) -> TractResult<ModelProto> {
+    // Parsing needs no operators.
+    tract_onnx::Onnx::default().proto_model_for_read(&mut std::io::Cursor::new(bytes))
 }
 
 fn onnx_model(bytes: &[u8]) -> TractResult<InferenceModel> {

@@ -1,8 +1,11 @@
 //! What a model costs: time and memory to load it, time for one picture.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::super::{Manifest, Model, ModelError, onnx_model, runnable};
+use tract_onnx::prelude::TypedRunnableModel;
+
+use super::super::{Manifest, Model, ModelError, Network, onnx_model, runnable};
 use super::Finding;
 use super::probes::tensor;
 
@@ -14,6 +17,7 @@ const LEAST_RUNS: usize = 5;
 
 pub(super) struct Loaded {
     pub(super) model: Model,
+    pub(super) network: Arc<TypedRunnableModel>,
     took: Duration,
     memory: Option<Memory>,
 }
@@ -23,12 +27,12 @@ impl Loaded {
     pub(super) fn new(onnx: &[u8], manifest: &Manifest) -> Result<Loaded, String> {
         let begun = Instant::now();
         let network = onnx_model(onnx).map_err(|error| format!("{error:#}"))?;
-        let runnable = runnable(network, manifest.input.shape).map_err(|error| format!("{error:#}"))?;
-        let model = Model { manifest: manifest.clone(), runnable };
+        let network = runnable(network, manifest.input.shape).map_err(|error| format!("{error:#}"))?;
+        let model = Model { manifest: manifest.clone(), network: Network::Any(Arc::clone(&network)) };
         let took = begun.elapsed();
         // A first picture, whose tensors stay: it belongs to the peak. What fails here is looked at later.
         let _: Result<Vec<f32>, ModelError> = model.logits(&any_input(manifest));
-        Ok(Loaded { model, took, memory: Memory::now() })
+        Ok(Loaded { model, network, took, memory: Memory::now() })
     }
 
     pub(super) fn took(&self) -> Finding {

@@ -213,7 +213,7 @@ fn checksum(subject: &Subject) -> Option<Finding> {
 fn of_model(subject: &Subject, graph: &Graph, loaded: &Loaded, before: Option<Memory>) -> Vec<Finding> {
     let model = &loaded.model;
     let mut findings = vec![loaded.took()];
-    let fits = output::fits(graph, model, subject.is_drafted);
+    let fits = output::fits(graph, loaded, subject.is_drafted);
     let can_run = !fits.iter().any(Finding::is_fail);
     findings.extend(fits);
     if !can_run {

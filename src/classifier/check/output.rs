@@ -1,11 +1,12 @@
 //! Whether what the network gives is a number a label, of the kind that the manifest says.
 
-use tract_onnx::prelude::{Datum, DatumType, TractResult};
+use tract_onnx::prelude::{Datum, DatumType, TractResult, TypedModel};
 
 use super::super::draft::counted;
 use super::super::graph::{Graph, Port};
 use super::super::{Model, OutputKind, not_as_said};
 use super::Finding;
+use super::measure::Loaded;
 use super::probes::Answers;
 
 /// Parts of names that outputs of detectors have.
@@ -38,8 +39,7 @@ impl Made {
 }
 
 /// Names, types and shapes as tract knows them, which many files do not say.
-fn made(graph: &Graph, model: &Model) -> TractResult<Vec<Made>> {
-    let network = model.runnable.model();
+fn made(graph: &Graph, network: &TypedModel) -> TractResult<Vec<Made>> {
     let ports = graph.outputs();
     let of = |at: usize| {
         let fact = network.output_fact(at)?;
@@ -50,8 +50,9 @@ fn made(graph: &Graph, model: &Model) -> TractResult<Vec<Made>> {
     (0..network.outputs.len()).map(of).collect()
 }
 
-pub(super) fn fits(graph: &Graph, model: &Model, is_drafted: bool) -> Vec<Finding> {
-    let made = match made(graph, model) {
+pub(super) fn fits(graph: &Graph, loaded: &Loaded, is_drafted: bool) -> Vec<Finding> {
+    let model = &loaded.model;
+    let made = match made(graph, loaded.network.model()) {
         Ok(made) => made,
         Err(error) => return vec![Finding::fail("output", format!("it has no output that tract knows: {error:#}"))],
     };
