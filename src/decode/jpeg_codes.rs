@@ -4,9 +4,15 @@
 const LOOK: u32 = 13;
 const LOOKS: usize = 1 << LOOK;
 
+/// Bits that there are after each refill.
+const REFILLED: u32 = 56;
+
 /// Bits in which most codes are whole.
 const SHORT: u32 = 9;
 const SHORTS: usize = 1 << SHORT;
+
+/// Bytes that are looked at together.
+const PIECE: usize = 16;
 
 /// Coefficients of a block.
 const BLOCK: usize = 64;
@@ -87,61 +93,87 @@ impl DcCodes {
 /// Codes of the other coefficients.
 pub(super) struct AcCodes {
     codes: Codes,
-    /// For each beginning: bits of all whole coefficients in it (low 4 bits), positions that they take (7 bits), and whether a block's
-    /// end is the last of it.
-    passes: Box<[u16; LOOKS]>,
+    passes: Box<[Pass; LOOKS]>,
 }
 
-const POSITIONS: u32 = 4;
-const ENDS: u32 = 11;
+/// All whole coefficients in a beginning, up to a block's end: their bits (low 4), and the positions that they take, of which a
+/// block's end takes 64.
+#[derive(Clone, Copy)]
+struct Pass(u16);
+
+/// More positions than any: there is no whole coefficient.
+const NONE_WHOLE: u32 = 2 * BLOCK as u32;
+
+impl Pass {
+    fn new(bits: u32, positions: u32) -> Pass {
+        Pass((bits | positions << 4) as u16)
+    }
+
+    #[inline]
+    fn bits(self) -> u32 {
+        u32::from(self.0 & 15)
+    }
+
+    #[inline]
+    fn positions(self) -> usize {
+        usize::from(self.0 >> 4)
+    }
+}
 
 impl AcCodes {
     pub(super) fn new(lengths: &[u8; 16], values: &[u8]) -> Option<AcCodes> {
         let codes = Codes::new(lengths, values)?;
         // Of each beginning the first coefficient, then what is behind it, which is a shorter beginning.
-        let first: Vec<(u32, u32, bool)> = (0..LOOKS as u32)
+        let first: Vec<(u32, u32)> = (0..LOOKS as u32)
             .map(|look| {
-                let Some((value, length)) = codes.find(look << (16 - LOOK)) else { return (LOOK + 1, 0, false) };
+                let Some((value, length)) = codes.find(look << (16 - LOOK)) else { return (LOOK + 1, 0) };
                 let (run, size) = (u32::from(value >> 4), u32::from(value & 15));
                 match (run, size) {
-                    (0, 0) => (length, 0, true),
-                    (15, 0) | (_, 1..) => (length + size, run + 1, false),
-                    _ => (LOOK + 1, 0, false),
+                    (0, 0) => (length, BLOCK as u32),
+                    (15, 0) | (_, 1..) => (length + size, run + 1),
+                    _ => (LOOK + 1, 0),
                 }
             })
             .collect();
         let passes = (0..LOOKS).map(|look| {
-            let (mut used, mut positions, mut ends) = (0, 0, false);
-            while !ends {
-                let (bits, more, end) = first[(look << used) % LOOKS];
-                if used + bits > LOOK || positions + more > BLOCK as u32 {
+            let (mut used, mut positions) = (0, 0);
+            while positions < BLOCK as u32 {
+                let (bits, more) = first[(look << used) % LOOKS];
+                // A block's end may follow, nothing else that would be behind it.
+                if used + bits > LOOK || positions + more % BLOCK as u32 >= BLOCK as u32 {
                     break;
                 }
-                (used, positions, ends) = (used + bits, positions + more, end);
+                (used, positions) = (used + bits, positions + more);
             }
-            (used | positions << POSITIONS | u32::from(ends) << ENDS) as u16
+            Pass::new(used, if used == 0 { NONE_WHOLE } else { positions })
         });
-        let passes: Box<[u16; LOOKS]> = passes.collect::<Vec<u16>>().into_boxed_slice().try_into().ok()?;
+        let passes: Box<[Pass; LOOKS]> = passes.collect::<Vec<Pass>>().into_boxed_slice().try_into().ok()?;
         Some(AcCodes { codes, passes })
     }
 
     /// Passes over the coefficients from position `at` to the end of the block.
     #[inline]
     pub(super) fn pass(&self, bits: &mut Bits, mut at: usize) -> Option<()> {
-        while at < BLOCK {
+        'refilled: while at < BLOCK {
             bits.refill();
-            let pass = u32::from(self.passes[bits.peek(LOOK) as usize]);
-            let (used, positions, ends) = (pass & 15, (pass >> POSITIONS & 127) as usize, pass >> ENDS);
-            // What lies behind the last position is the next block's.
-            if used == 0 || at + positions + ends as usize > BLOCK {
+            for _ in 0..REFILLED / LOOK {
+                let pass = self.passes[bits.peek(LOOK) as usize];
+                let behind = at + pass.positions();
+                if behind < BLOCK {
+                    bits.drop(pass.bits());
+                    at = behind;
+                    continue;
+                }
+                let ends = pass.positions() >= BLOCK && behind < 2 * BLOCK;
+                if ends || behind == BLOCK {
+                    bits.drop(pass.bits());
+                    return Some(());
+                }
+                // What lies behind the last position is the next block's.
+                bits.refill();
                 at = self.read_one(bits, at)?.0;
-                continue;
+                continue 'refilled;
             }
-            bits.drop(used);
-            if ends == 1 {
-                return Some(());
-            }
-            at += positions;
         }
         Some(())
     }
@@ -177,62 +209,67 @@ impl AcCodes {
 
 /// The bits of a scan's data, without what is stuffed; behind the end, and before a marker, endless ones.
 pub(super) struct Bits<'a> {
-    data: &'a [u8],
+    /// Behind the marker at which this stretch ends.
+    rest: &'a [u8],
+    /// From the last restart marker to the next, without what is stuffed.
+    stretch: Vec<u8>,
+    /// Bytes of it that are in the buffer or were.
     at: usize,
-    /// The next bits, from the highest on.
+    /// The next bits, from the highest on; those behind the last that counts are the ones that follow.
     buffer: u64,
     count: u32,
-    /// Of these, the last ones that are not in the data.
-    added: u32,
     restarts: u8,
 }
 
 impl<'a> Bits<'a> {
     pub(super) fn new(data: &'a [u8]) -> Bits<'a> {
-        Bits { data, at: 0, buffer: 0, count: 0, added: 0, restarts: 0 }
+        let mut bits =
+            Bits { rest: data, stretch: Vec::with_capacity(data.len()), at: 0, buffer: 0, count: 0, restarts: 0 };
+        bits.unstuff();
+        bits
     }
 
-    /// Afterwards there are 32 bits at least: a code and its value.
-    #[inline]
-    fn refill(&mut self) {
-        if self.count >= 32 {
-            return;
-        }
-        if let Some(next) = self.data.get(self.at..).and_then(<[u8]>::first_chunk) {
-            let word = u64::from_be_bytes(*next);
-            let inverted = !word;
-            // A byte of ones, somewhere: a zero in the inverted word.
-            if inverted.wrapping_sub(0x0101_0101_0101_0101) & word & 0x8080_8080_8080_8080 == 0 {
-                let bytes = (63 - self.count) / 8;
-                self.buffer |= word >> self.count;
-                self.at += bytes as usize;
-                self.count += 8 * bytes;
-                return;
+    /// The next stretch: up to a byte of ones that no zero follows.
+    fn unstuff(&mut self) {
+        self.stretch.clear();
+        (self.at, self.buffer, self.count) = (0, 0, 0);
+        loop {
+            // Most pieces have no byte of ones.
+            while let Some((piece, rest)) = self.rest.split_first_chunk::<PIECE>() {
+                if piece.iter().fold(false, |any, byte| any | (*byte == 0xff)) {
+                    break;
+                }
+                self.stretch.extend_from_slice(piece);
+                self.rest = rest;
+            }
+            let ones = self.rest.iter().position(|&byte| byte == 0xff).unwrap_or(self.rest.len());
+            let (before, rest) = self.rest.split_at(ones);
+            self.stretch.extend_from_slice(before);
+            self.rest = rest;
+            match rest {
+                [0xff, 0, rest @ ..] => {
+                    self.stretch.push(0xff);
+                    self.rest = rest;
+                }
+                _ => return,
             }
         }
-        self.refill_slowly();
+    }
+
+    /// Afterwards there are `REFILLED` bits at least: a code and its value, or several.
+    #[inline]
+    fn refill(&mut self) {
+        let next = self.stretch.get(self.at..).and_then(<[u8]>::first_chunk);
+        let word = next.map_or_else(|| self.last_word(), |next| u64::from_be_bytes(*next));
+        self.buffer |= word >> self.count;
+        self.at += (63 - self.count) as usize / 8;
+        self.count |= REFILLED;
     }
 
     #[cold]
-    fn refill_slowly(&mut self) {
-        while self.count <= 56 {
-            let byte = match self.data.get(self.at..) {
-                Some([0xff, 0, ..]) => {
-                    self.at += 2;
-                    0xff
-                }
-                None | Some([] | [0xff, ..]) => {
-                    self.added += 8;
-                    0xff
-                }
-                Some([byte, ..]) => {
-                    self.at += 1;
-                    *byte
-                }
-            };
-            self.buffer |= u64::from(byte) << (56 - self.count);
-            self.count += 8;
-        }
+    fn last_word(&self) -> u64 {
+        let left = self.stretch.get(self.at..).unwrap_or_default();
+        left.iter().chain(std::iter::repeat(&0xff)).take(8).fold(0, |word, byte| word << 8 | u64::from(*byte))
     }
 
     #[inline]
@@ -249,34 +286,38 @@ impl<'a> Bits<'a> {
     /// A value of so many bits (T.81, F.2.2.1): the lower half of them is negative.
     #[inline]
     fn take_signed(&mut self, size: u32) -> i32 {
-        if size == 0 {
-            return 0;
-        }
-        let value = self.peek(size) as i32;
+        let value = (self.buffer >> 1 >> (63 - size)) as i32;
         self.drop(size);
-        if value < 1 << (size - 1) { value - (1 << size) + 1 } else { value }
+        let is_lower = (value - (1 << size >> 1)) >> 31;
+        value + (is_lower & (1 - (1 << size)))
     }
 
     pub(super) fn are_overread(&self) -> bool {
-        self.count < self.added
+        self.read() > 8 * self.stretch.len()
     }
 
     /// Whether all data were read, but for what fills the last byte.
     pub(super) fn are_at_end(&self) -> bool {
-        self.are_read() && self.at == self.data.len()
+        self.are_read() && self.rest.is_empty()
     }
 
     fn are_read(&self) -> bool {
-        (self.added..self.added + 8).contains(&self.count)
+        self.read().div_ceil(8) == self.stretch.len()
+    }
+
+    fn read(&self) -> usize {
+        8 * self.at - self.count as usize
     }
 
     /// Goes on behind the next restart marker, which must follow.
     pub(super) fn restart(&mut self) -> Option<()> {
-        let marker = self.data.get(self.at..)?.iter().position(|&byte| byte != 0xff)?;
-        if !self.are_read() || marker == 0 || self.data[self.at + marker] != 0xd0 + self.restarts {
+        let marker = self.rest.iter().position(|&byte| byte != 0xff)?;
+        if !self.are_read() || marker == 0 || self.rest[marker] != 0xd0 + self.restarts {
             return None;
         }
-        *self = Bits { at: self.at + marker + 1, restarts: (self.restarts + 1) % 8, ..Bits::new(self.data) };
+        self.rest = &self.rest[marker + 1..];
+        self.restarts = (self.restarts + 1) % 8;
+        self.unstuff();
         Some(())
     }
 }
