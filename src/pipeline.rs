@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout_at;
 
 use crate::classifier::Model;
-use crate::decode::Limits;
+use crate::decode::{self, Limits};
 use crate::event::{Change, NULL_VERSION, ObjectEvent};
 use crate::filter::Filter;
 use crate::objects::{FetchError, Head, Object, Objects, Pinned};
@@ -216,23 +216,27 @@ impl Pipeline {
     async fn classify(&self, subject: Subject, bytes: Vec<u8>, way: &mut Way) -> Result<Record, Outcome> {
         way.stage = Stage::Classify;
         let (model, limits) = (Arc::clone(&self.model), self.limits);
-        let permit = Arc::clone(&self.classifying).acquire_owned().await;
-        let started = Instant::now();
-        let work = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
+        let is_brief = self.model.is_brief() && decode::is_brief(&bytes);
+        let work = move || {
             let started = Instant::now();
             let look = record::look(&bytes, &model, limits);
-            let decoding = started.elapsed();
-            (record::of_picture(&subject, look, &model), decoding)
+            let decode = started.elapsed();
+            let record = record::of_picture(&subject, look, &model);
+            (record, decode, started.elapsed().saturating_sub(decode))
+        };
+        let (record, decode, classify) = if is_brief { work() } else { self.aside(work).await? };
+        way.steps = Steps { decode, classify, ..way.steps };
+        Ok(record)
+    }
+
+    /// On a thread of its own, as many of which as there are processors.
+    async fn aside<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Outcome> {
+        let permit = Arc::clone(&self.classifying).acquire_owned().await;
+        let work = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            work()
         });
-        match work.await {
-            Ok((record, decoding)) => {
-                way.steps.decode = decoding;
-                way.steps.classify = started.elapsed().saturating_sub(decoding);
-                Ok(record)
-            }
-            Err(error) => Err(Outcome::Retry(format!("classifying stopped: {error}"))),
-        }
+        work.await.map_err(|error| Outcome::Retry(format!("classifying stopped: {error}")))
     }
 
     async fn write(&self, record: Record, way: &mut Way) -> Outcome {

@@ -95,6 +95,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("indicatif", &["cli/"]),
     ("parquet", &["export/"]),
     ("png", &["decode/", "record/make.rs"]),
+    ("prost", &["classifier/"]),
     ("prometheus_client", &["metrics/prometheus.rs"]),
     ("rusqlite", &["local/store", "records/embedded"]),
     ("rustix", &["doctor/disk.rs"]),

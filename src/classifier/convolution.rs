@@ -41,10 +41,10 @@ pub(super) struct Squares {
     pub(super) channels: usize,
 }
 
-/// As ONNX has it: `weights` is outputs × channels × kernel × kernel.
-pub(super) struct Layer {
-    pub(super) weights: Vec<f32>,
-    pub(super) biases: Vec<f32>,
+/// As ONNX has it: little-endian floats, `weights` of outputs × channels × kernel × kernel.
+pub(super) struct Layer<'a> {
+    pub(super) weights: &'a [[u8; 4]],
+    pub(super) biases: &'a [[u8; 4]],
     pub(super) kernel: usize,
     pub(super) stride: usize,
     pub(super) relu: bool,
@@ -67,13 +67,13 @@ impl Convolution {
             let block = &mut weights[output / LANES * kernel * run..][..kernel * run];
             for (channel, of_channel) in of_output.chunks_exact(kernel * kernel).enumerate() {
                 for (place, weight) in of_channel.iter().enumerate() {
-                    block[place * channels + channel].0[output % LANES] = *weight;
+                    block[place * channels + channel].0[output % LANES] = f32::from_le_bytes(*weight);
                 }
             }
         }
         let mut biases = vec![Lanes([0.0; LANES]); blocks];
         for (output, bias) in layer.biases.iter().enumerate() {
-            biases[output / LANES].0[output % LANES] = *bias;
+            biases[output / LANES].0[output % LANES] = f32::from_le_bytes(*bias);
         }
         let output = Squares { count, side: (side - kernel) / layer.stride + 1, channels: blocks * LANES };
         let begins = |at: usize| at * layer.stride;

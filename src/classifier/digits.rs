@@ -1,5 +1,5 @@
-//! The embedded network by hand: tract runs it as well, in twice the time and more, and needs a cold start's most to make it
-//! ready. A test holds the one against the other.
+//! The embedded network by hand. tract runs it as well, but in twice the time, and most of a cold start was making it ready
+//! (docs/performance.md). A test holds the one against the other.
 
 use fearless_simd::Level;
 use tract_onnx::pb::{GraphProto, TensorProto};
@@ -59,9 +59,9 @@ fn moved(picture: &[f32; SIDE * SIDE]) -> [f32; SIDE * SIDE] {
     moved
 }
 
-/// `raw_data` is little-endian on any machine (<https://onnx.ai/onnx/repo-docs/IR.html>).
-fn floats(tensor: &TensorProto) -> Vec<f32> {
-    tensor.raw_data.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
+/// Little-endian on any machine (<https://onnx.ai/onnx/repo-docs/IR.html>).
+fn floats(tensor: &TensorProto) -> &[[u8; 4]] {
+    tensor.raw_data.as_chunks().0
 }
 
 #[cfg(test)]

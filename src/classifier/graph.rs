@@ -50,7 +50,7 @@ impl Graph {
     /// # Errors
     /// What is no ONNX file; the engine's own words where it cannot be decoded.
     pub fn read(onnx: &[u8]) -> Result<Graph, NoGraph> {
-        let proto = onnx_proto(onnx).map_err(|error| NoGraph::NoProtobuf(error.root_cause().to_string()))?;
+        let proto = onnx_proto(onnx).map_err(|error| NoGraph::NoProtobuf(error.to_string()))?;
         match &proto.graph {
             Some(graph) if !graph.node.is_empty() => Ok(Graph { proto }),
             _ => Err(NoGraph::Empty),

@@ -20,6 +20,7 @@ use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 
+use prost::Message;
 use serde::{Deserialize, Serialize};
 use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::*;
@@ -35,7 +36,6 @@ pub use error::ModelError;
 pub use fetched::FetchedManifest;
 #[cfg(feature = "cli")]
 pub use graph::{Graph, NoGraph, Port, Side};
-use manifest::EMBEDDED;
 pub use manifest::{Input, Layout, MANIFEST_FILE, Manifest, ONNX_FILE, Outlier, Output, OutputKind};
 
 use crate::decode::{Channels, Picture};
@@ -84,11 +84,9 @@ impl Model {
     pub fn embedded() -> Result<Model, ModelError> {
         // Tests compare its hash and its logits, so that no start has to.
         let manifest = Manifest::embedded()?;
-        let proto = onnx_proto(EMBEDDED_ONNX)
-            .map_err(|error| ModelError::no_onnx(Path::new(EMBEDDED), &format!("{error:#}")))?;
-        let digits = proto.graph.as_ref().and_then(Digits::new);
-        let digits =
-            digits.ok_or_else(|| ModelError::run(&manifest.id(), "not the layers that it is run by".into()))?;
+        let proto = onnx_proto(EMBEDDED_ONNX).ok();
+        let digits = proto.and_then(|proto| Digits::new(proto.graph.as_ref()?));
+        let digits = digits.ok_or_else(|| ModelError::run(&manifest.id(), "is not the network that it was".into()))?;
         Ok(Model { manifest, network: Network::Digits(digits) })
     }
 
@@ -149,6 +147,11 @@ impl Model {
     /// What a picture must be decoded to.
     pub fn channels(&self) -> Channels {
         if self.manifest.input.dimensions().0 == 1 { Channels::Luma } else { Channels::Rgb }
+    }
+
+    /// Whether a small picture is classified sooner than another thread would begin.
+    pub fn is_brief(&self) -> bool {
+        matches!(self.network, Network::Digits(_))
     }
 
     /// Classifies an upright picture that has the model's channels.
@@ -261,9 +264,9 @@ fn runnable(mut network: InferenceModel, shape: [usize; 4]) -> TractResult<Arc<T
     })
 }
 
-fn onnx_proto(bytes: &[u8]) -> TractResult<ModelProto> {
-    // Parsing needs no operators.
-    tract_onnx::Onnx::default().proto_model_for_read(&mut std::io::Cursor::new(bytes))
+/// The file's structure, without an engine.
+fn onnx_proto(bytes: &[u8]) -> Result<ModelProto, prost::DecodeError> {
+    ModelProto::decode(bytes)
 }
 
 fn onnx_model(bytes: &[u8]) -> TractResult<InferenceModel> {

@@ -33,6 +33,10 @@ use budget::Budget;
 use canvas::Canvas;
 use sniff::Format;
 
+/// Of a picture that is decoded in some tens of microseconds.
+const BRIEF_BYTES: usize = 16_384;
+const BRIEF_PIXELS: u64 = 10_000;
+
 /// Bounds that are checked before anything is allocated.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -159,6 +163,11 @@ pub fn decode_reduced(
     least_side: Option<u32>,
 ) -> Result<Reduced, Rejection> {
     within(bytes, &Budget::new(channels, limits).reduced_to(least_side))
+}
+
+/// Whether these bytes are decoded sooner than another thread would begin: a PNG of few bytes and few pixels.
+pub fn is_brief(bytes: &[u8]) -> bool {
+    bytes.len() <= BRIEF_BYTES && png::pixels_of(bytes).is_some_and(|pixels| pixels <= BRIEF_PIXELS)
 }
 
 fn within(bytes: &[u8], budget: &Budget) -> Result<Reduced, Rejection> {

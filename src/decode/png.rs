@@ -6,6 +6,7 @@ use ::png::{ColorType, Decoder, DecodingError, Limits, Reader, Transformations};
 
 use super::budget::Budget;
 use super::canvas::Canvas;
+use super::sniff::{Format, sniff};
 use super::{Rejection, colour, orientation};
 
 const SIGNATURE: usize = 8;
@@ -24,6 +25,12 @@ pub(super) fn decode(bytes: &[u8], budget: &Budget) -> Result<Canvas, Rejection>
     let (width, height) = header(bytes)?;
     budget.check_size("PNG", width, height)?;
     pixels(bytes, budget).map_err(|rejection| rejection.of(width, height))
+}
+
+/// What its header says; `None` of what is no PNG.
+pub(super) fn pixels_of(bytes: &[u8]) -> Option<u64> {
+    let (width, height) = header(bytes).ok().filter(|_| matches!(sniff(bytes), Ok(Format::Png)))?;
+    Some(u64::from(width) * u64::from(height))
 }
 
 /// The size, from the chunk that is always first.

@@ -146,3 +146,18 @@ fn a_progressive_jpeg_is_whole_or_is_not() {
         assert!(decode(progressive(128, 128, sampling, 9)).is_err(), "{sampling:?}");
     }
 }
+
+#[test]
+fn only_a_small_png_of_few_bytes_is_brief() {
+    let png = |width: u32, height: u32, length: usize| {
+        let mut png = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR".to_vec();
+        png.extend(width.to_be_bytes().into_iter().chain(height.to_be_bytes()));
+        png.resize(length, 0);
+        png
+    };
+    assert!(is_brief(&png(28, 28, 300)) && is_brief(&png(100, 100, 16_384)));
+    assert!(
+        !is_brief(&png(100, 101, 300)) && !is_brief(&png(u32::MAX, u32::MAX, 300)) && !is_brief(&png(28, 28, 16_385))
+    );
+    assert!(!is_brief(&png(28, 28, 24)[1..]) && !is_brief(&png(28, 28, 20)) && !is_brief(b"\xff\xd8\xff"));
+}
