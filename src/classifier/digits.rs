@@ -126,7 +126,7 @@ mod tests {
         let mut graph = onnx_proto(EMBEDDED_ONNX).unwrap().graph.unwrap();
         assert!(Digits::new(&GraphProto::default()).is_none());
         let first = graph.initializer.iter_mut().find(|weight| weight.name == "network.0.weight").unwrap();
-        first.raw_data = first.raw_data[4..].to_vec().into();
+        first.raw_data = first.raw_data[4..].to_vec();
         assert!(Digits::new(&graph).is_none());
     }
 }
