@@ -57,17 +57,19 @@ impl Convolution {
         let Squares { count, side, channels } = input;
         let (kernel, outputs) = (layer.kernel, layer.biases.len());
         let (run, pitch) = (kernel * channels, side * channels);
+        let (area, of_output) = (kernel * kernel, run * kernel);
         let fits = (1..=side).contains(&kernel) && layer.stride > 0 && run.is_multiple_of(STEP);
-        if !fits || layer.weights.len() != outputs * run * kernel {
+        if !fits || layer.weights.len() != outputs * of_output {
             return None;
         }
         let blocks = outputs.div_ceil(LANES);
-        let mut weights = vec![Lanes([0.0; LANES]); blocks * kernel * run];
-        for (output, of_output) in layer.weights.chunks_exact(run * kernel).enumerate() {
-            let block = &mut weights[output / LANES * kernel * run..][..kernel * run];
-            for (channel, of_channel) in of_output.chunks_exact(kernel * kernel).enumerate() {
-                for (place, weight) in of_channel.iter().enumerate() {
-                    block[place * channels + channel].0[output % LANES] = f32::from_le_bytes(*weight);
+        let mut weights = vec![Lanes([0.0; LANES]); blocks * of_output];
+        for (block, given) in weights.chunks_exact_mut(of_output).zip(layer.weights.chunks(LANES * of_output)) {
+            for channel in 0..channels {
+                for place in 0..area {
+                    let lanes = &mut block[place * channels + channel].0;
+                    let of_lanes = given[channel * area + place..].iter().step_by(of_output);
+                    lanes.iter_mut().zip(of_lanes).for_each(|(lane, weight)| *lane = f32::from_le_bytes(*weight));
                 }
             }
         }
@@ -94,8 +96,8 @@ impl Convolution {
 
     #[inline(always)]
     fn in_tiles<S: Simd>(&self, simd: S, input: &[f32], output: &mut [f32]) {
-        // Sums, weights and a float of the input are to fit the registers: 9 × 2 + 2 + 1 of AVX-512's 32, of AVX2's 16,
-        // of which one has half the lanes, 2 × (6 + 1) + 1. NEON has 32 of a quarter.
+        // As many sums as registers hold beside a pixel's weights and a float of the input. AVX-512 has 32: 9 × 2 sums,
+        // 2 of weights, 1. AVX2 has 16 of half as many lanes, so that each counts twice: 6 × 1 sums, 1 of weights, 1.
         if S::f32s::LEN >= LANES {
             self.blocks::<S, 9, 2>(simd, input, output);
         } else {

@@ -3,12 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use prost::Message;
 use tract_onnx::pb::tensor_proto::{DataLocation, DataType};
 use tract_onnx::pb::tensor_shape_proto::dimension::Value as DimensionValue;
 use tract_onnx::pb::type_proto::Value as TypeValue;
 use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
-
-use super::onnx_proto;
 
 /// Operators that change no value, only how it lies there.
 const PASS_ON: [&str; 7] = ["Cast", "Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"];
@@ -50,7 +49,7 @@ impl Graph {
     /// # Errors
     /// What is no ONNX file; the engine's own words where it cannot be decoded.
     pub fn read(onnx: &[u8]) -> Result<Graph, NoGraph> {
-        let proto = onnx_proto(onnx).map_err(|error| NoGraph::NoProtobuf(error.to_string()))?;
+        let proto = ModelProto::decode(onnx).map_err(|error| NoGraph::NoProtobuf(error.to_string()))?;
         match &proto.graph {
             Some(graph) if !graph.node.is_empty() => Ok(Graph { proto }),
             _ => Err(NoGraph::Empty),

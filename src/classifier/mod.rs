@@ -20,9 +20,8 @@ use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 
-use prost::Message;
+use prost::bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::*;
 
 use caught::caught;
@@ -84,8 +83,7 @@ impl Model {
     pub fn embedded() -> Result<Model, ModelError> {
         // Tests compare its hash and its logits, so that no start has to.
         let manifest = Manifest::embedded()?;
-        let proto = onnx_proto(EMBEDDED_ONNX).ok();
-        let digits = proto.and_then(|proto| Digits::new(proto.graph.as_ref()?));
+        let digits = Digits::new(Bytes::from_static(EMBEDDED_ONNX));
         let digits = digits.ok_or_else(|| ModelError::run(&manifest.id(), "is not the network that it was".into()))?;
         Ok(Model { manifest, network: Network::Digits(digits) })
     }
@@ -262,11 +260,6 @@ fn runnable(mut network: InferenceModel, shape: [usize; 4]) -> TractResult<Arc<T
         network.set_input_fact(0, f32::fact(shape).into())?;
         network.into_optimized()?.into_runnable()
     })
-}
-
-/// The file's structure, without an engine.
-fn onnx_proto(bytes: &[u8]) -> Result<ModelProto, prost::DecodeError> {
-    ModelProto::decode(bytes)
 }
 
 fn onnx_model(bytes: &[u8]) -> TractResult<InferenceModel> {
