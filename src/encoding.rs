@@ -52,7 +52,6 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 }
 
 /// The reverse of [`hex`]; `None` where the text is not hexadecimal.
-#[cfg(feature = "page")]
 pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
     if !text.len().is_multiple_of(2) || !text.is_ascii() {
         return None;
@@ -61,7 +60,6 @@ pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
 }
 
 /// The reverse of [`base64`]; `None` where the text is nothing that it says.
-#[cfg(feature = "page")]
 pub(crate) fn unbase64(text: &str) -> Option<Vec<u8>> {
     let symbol = |symbol: &u8| match symbol {
         b'A'..=b'Z' => Some(u32::from(symbol - b'A')),
@@ -81,7 +79,6 @@ pub(crate) fn unbase64(text: &str) -> Option<Vec<u8>> {
 }
 
 /// In threes: `14,203`.
-#[cfg(feature = "page")]
 pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3);
@@ -98,7 +95,6 @@ pub(crate) fn grouped(number: u64) -> String {
 mod tests {
     use super::*;
 
-    #[cfg(feature = "page")]
     #[test]
     fn numbers_are_read_in_threes() {
         for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (14_203, "14,203"), (1_234_567, "1,234,567")] {

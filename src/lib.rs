@@ -10,7 +10,6 @@
 //! object from its event to its outcome. `ARCHITECTURE.md` says what each module must not know, and
 //! `tests/architecture.rs` keeps it so.
 
-#[cfg(feature = "page")]
 pub mod ask;
 #[cfg(feature = "cli")]
 pub mod backfill;
@@ -34,7 +33,6 @@ pub mod metrics;
 pub mod model_source;
 pub mod notify;
 pub mod objects;
-#[cfg(feature = "page")]
 pub mod page;
 pub mod pipeline;
 pub mod preprocess;

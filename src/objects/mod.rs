@@ -1,14 +1,12 @@
 //! Fetching, listing and tagging objects: through the AWS SDK everywhere, pinned to the version that the event names.
 
 mod list;
-#[cfg(feature = "page")]
 mod presign;
 #[cfg(feature = "cli")]
 pub mod probe;
 mod s3;
 mod tags;
 
-#[cfg(feature = "page")]
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -16,7 +14,6 @@ use async_trait::async_trait;
 use crate::event::Timestamp;
 
 pub use list::{ListAfter, Listed, ListedPage};
-#[cfg(feature = "page")]
 pub use presign::{Presigned, Upload};
 pub use s3::{DEFAULT_REGION, S3Objects, S3Settings, causes, sdk_config, unanswered};
 pub use tags::{MOST_TAGS, Tag, TagError, Tagged, tag_value};
@@ -39,7 +36,6 @@ pub trait Objects: Send + Sync {
     async fn tag(&self, pinned: &Pinned, tags: &[Tag]) -> Result<Tagged, TagError>;
 
     /// A request that uploads exactly this, for somebody who has no credentials.
-    #[cfg(feature = "page")]
     async fn presign(&self, upload: &Upload, valid: Duration) -> Result<Presigned, FetchError>;
 }
 

@@ -15,7 +15,6 @@ use aws_sdk_s3::operation::{RequestId, get_object::GetObjectOutput, head_object:
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
 
 use super::{FetchError, Head, ListAfter, ListedPage, Object, Objects, Pinned, Tag, TagError, Tagged, list, tags};
-#[cfg(feature = "page")]
 use super::{Presigned, Upload, presign};
 use crate::event::{NULL_VERSION, Timestamp};
 
@@ -149,7 +148,6 @@ impl Objects for S3Objects {
         tags::merge(&self.client, pinned, wanted).await
     }
 
-    #[cfg(feature = "page")]
     async fn presign(&self, upload: &Upload, valid: Duration) -> Result<Presigned, FetchError> {
         presign::put(&self.client, upload, valid).await
     }

@@ -170,7 +170,6 @@ impl Found<'_> {
 }
 
 /// The same picture with a longer side of `side` pixels at most, for people to look at.
-#[cfg(feature = "page")]
 pub fn thumbnail(picture: &Picture, side: u32) -> Picture {
     let (width, height) = (picture.width, picture.height);
     let longer = width.max(height);

@@ -12,7 +12,6 @@ pub use crate::classifier::Guess;
 use crate::event::{NULL_VERSION, ObjectEvent, Timestamp};
 pub use correction::HUMAN;
 pub use look::{Look, look};
-#[cfg(feature = "page")]
 pub(crate) use make::png;
 pub use make::{Subject, Verdict, of_absence, of_picture, of_removal, of_verdict, too_large, unaddressable, verdict};
 

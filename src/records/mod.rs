@@ -45,7 +45,6 @@ pub trait Records: Send + Sync {
 
     /// The model whose answers are shown where nobody names one, as [`Records::serve`] wrote it last; `None` where it
     /// never did. Read anew each time: a switch holds for the next question.
-    #[cfg(feature = "page")]
     async fn served(&self) -> Result<Option<String>, RecordsError>;
 
     /// Writes it: one row, whatever there are of records. `None` leaves it to whoever asks.

@@ -271,7 +271,6 @@ impl Cassandra {
         Ok(Page { next: records.last().filter(|_| more).map(Cursor::of), records })
     }
 
-    #[cfg(feature = "page")]
     async fn served_once(&self) -> Result<Option<String>, RecordsError> {
         self.ready().await?.served().await
     }
@@ -319,7 +318,6 @@ impl Records for Cassandra {
         retry::a_few_times(|| self.list_once(listing)).await
     }
 
-    #[cfg(feature = "page")]
     async fn served(&self) -> Result<Option<String>, RecordsError> {
         retry::a_few_times(|| self.served_once()).await
     }

@@ -15,7 +15,6 @@ use scylla::client::execution_profile::ExecutionProfile;
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
 use scylla::deserialize::row::DeserializeRow;
-#[cfg(feature = "page")]
 use scylla::errors::DbError;
 use scylla::errors::{ExecutionError, NewSessionError, RequestAttemptError};
 use scylla::policies::address_translator::AddressTranslator;
@@ -208,7 +207,6 @@ impl Ready {
     }
 
     /// Schema 1 has no such column.
-    #[cfg(feature = "page")]
     pub(super) async fn served(&self) -> Result<Option<String>, RecordsError> {
         let answer = self.session.get_session().query_unpaged(self.statements.served.clone(), ()).await;
         self.heed(&answer);
@@ -327,7 +325,6 @@ pub(super) struct Statements {
     pub(super) by_time: Log,
     pub(super) by_label: Log,
     slots: Statement,
-    #[cfg(feature = "page")]
     served: Statement,
     #[cfg(feature = "cli")]
     serve: Statement,
@@ -394,7 +391,6 @@ impl Statements {
             slots: statement(format!(
                 "SELECT slot FROM {keyspace}.slots WHERE one = 'slots' AND slot <= ? AND slot >= ?"
             )),
-            #[cfg(feature = "page")]
             served: statement(format!("SELECT served FROM {keyspace}.layout WHERE one = 'layout'")),
             #[cfg(feature = "cli")]
             serve: statement(format!("INSERT INTO {keyspace}.layout (one, served) VALUES ('layout', ?)")),
