@@ -5,9 +5,11 @@ beside the bare runtime, which is the limit, and beside sixty lines of Python (s
     /tmp/ledger/bin/python benches/cold_start.py target/debug/spotter target/lambda/bootstrap/bootstrap.zip \\
         target/release/examples/bare target/tools/lib/python3.*/site-packages/samcli/local/rapid/aws-lambda-rie-x86_64 [ROUNDS]
 
-It needs what ledger.py needs. The emulator says how long INIT and each invocation took.
+It needs what ledger.py needs. The emulator says how long INIT and each invocation took. SSL_CERT_FILE, if it is set, names the trusted roots of all three:
+Debian has them in one file and again in 290, and both are read if none is named.
 """
 
+import os
 import pathlib
 import re
 import statistics
@@ -42,6 +44,8 @@ class Bare(Function):
 def cold_start(rie: str, function: Function, endpoint: str, event: dict) -> tuple[float, float]:
     """Milliseconds of INIT, and with the first invocation."""
     lambdas = {"AWS_LAMBDA_FUNCTION_TIMEOUT": "60", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512"}
+    if roots := os.environ.get("SSL_CERT_FILE"):
+        lambdas["SSL_CERT_FILE"] = roots
     environment = {**function.environment, **lambdas, "AWS_ENDPOINT_URL": endpoint}
     with tempfile.TemporaryFile("w+") as log:
         address = "127.0.0.1:18090"
