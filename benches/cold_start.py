@@ -3,7 +3,7 @@
 beside the bare runtime, which is the limit, and beside sixty lines of Python (sixty-lines/), in turns.
 
     /tmp/ledger/bin/python benches/cold_start.py target/debug/spotter target/lambda/bootstrap/bootstrap.zip \\
-        target/release/examples/bare target/tools/lib/python3.*/site-packages/samcli/local/rapid/aws-lambda-rie-x86_64 [ROUNDS]
+        target/lambda/bare/bootstrap target/tools/lib/python3.*/site-packages/samcli/local/rapid/aws-lambda-rie-x86_64 [ROUNDS]
 
 It needs what ledger.py needs. The emulator says how long INIT and each invocation took. SSL_CERT_FILE, if it is set, names the trusted roots of all three:
 Debian has them in one file and again in 290, and both are read if none is named.

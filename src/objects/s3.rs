@@ -14,8 +14,10 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::{RequestId, get_object::GetObjectOutput, head_object::HeadObjectOutput};
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
 
-use super::{FetchError, Head, ListAfter, ListedPage, Object, Objects, Pinned, Tag, TagError, Tagged, list, tags};
-use super::{Presigned, Upload, presign};
+use super::{
+    FetchError, Head, ListAfter, ListedPage, Object, Objects, Pinned, Presigned, Tag, TagError, Tagged, Upload, list,
+    presign, tags,
+};
 use crate::event::{NULL_VERSION, Timestamp};
 
 /// Where no region is named: lookalikes take any, AWS says which it should have been.
